@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# A real Apache Kafka on this machine, for tests: KRaft, no containers.
+#
+#   kafka.sh up [1|3]        start one broker, or three (default 3); waits until they answer
+#   kafka.sh down            stop them all and forget their data
+#   kafka.sh kill N          kill -9 broker N
+#   kafka.sh freeze N        stop the process of broker N; thaw N wakes it again
+#   kafka.sh start N         start broker N again on its data
+#   kafka.sh tool CLASS ...  run one of Kafka's own tools, e.g. org.apache.kafka.tools.TopicCommand
+#   kafka.sh env plain|sasl  print the connector's settings for this cluster, to be evaluated by a shell
+#
+# Listeners of broker N (1, 2, 3):
+#   127.0.0.1:1909N  plain text; whoever comes this way may do everything
+#   127.0.0.1:1919N  SASL over TLS (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512): users smsbridge and nobody
+#   127.0.0.1:1929N  mutual TLS: the certificate's common name is the user (client)
+# Users by SASL and by certificate may do only what ACLs allow.
+# Needs: a JDK of version 17 or later, Maven, Go. Everything is kept in KAFKA_HOME (default .cache/kafka of the checkout).
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+home=${KAFKA_HOME:-$root/.cache/kafka}
+password=test-only-password
+heap=${KAFKA_HEAP:-384m}
+
+fetch() {
+  [ -e "$home/lib/.complete" ] && return
+  mkdir -p "$home"
+  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$home/lib" -DincludeScope=runtime
+  touch "$home/lib/.complete"
+}
+
+java_() { java -cp "$home/lib/*" "$@"; }
+
+properties() { # N COUNT
+  local n=$1 count=$2 voters="" i
+  for i in $(seq 1 "$count"); do voters+="${voters:+,}$i@127.0.0.1:1939$i"; done
+  local replicas=$((count < 3 ? 1 : 3)) insync=$((count < 3 ? 1 : 2))
+  cat <<EOF
+process.roles=broker,controller
+node.id=$n
+controller.quorum.voters=$voters
+listeners=PLAIN://127.0.0.1:1909$n,SASL://127.0.0.1:1919$n,MTLS://127.0.0.1:1929$n,CONTROLLER://127.0.0.1:1939$n
+advertised.listeners=PLAIN://127.0.0.1:1909$n,SASL://127.0.0.1:1919$n,MTLS://127.0.0.1:1929$n
+listener.security.protocol.map=PLAIN:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAIN
+controller.listener.names=CONTROLLER
+log.dirs=$home/data/$n
+num.partitions=12
+default.replication.factor=$replicas
+min.insync.replicas=$insync
+offsets.topic.replication.factor=$replicas
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$insync
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+unclean.leader.election.enable=false
+broker.session.timeout.ms=6000
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_smsbridge="$password" user_nobody="$password";
+listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.mtls.ssl.client.auth=required
+listener.name.mtls.ssl.principal.mapping.rules=RULE:^CN=([^,]+).*\$/\$1/,DEFAULT
+ssl.keystore.type=PEM
+ssl.keystore.location=$home/certs/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$home/certs/ca.crt
+EOF
+}
+
+start() { # N
+  local n=$1
+  java -Xmx"$heap" -Xms"$heap" -XX:+UseSerialGC -cp "$home/lib/*" -Dlog4j2.configurationFile="$here/log4j2.properties" \
+    kafka.Kafka "$home/server-$n.properties" >>"$home/broker-$n.log" 2>&1 </dev/null &
+  echo $! >"$home/broker-$n.pid"
+  disown
+}
+
+pid() { cat "$home/broker-$1.pid"; }
+
+await() { # COUNT: every broker answers and every one of them is known
+  local deadline=$((SECONDS + 120)) i
+  for i in $(seq 1 "$1"); do
+    until (exec 3<>"/dev/tcp/127.0.0.1/1919$i") 2>/dev/null; do
+      if ((SECONDS > deadline)) || ! kill -0 "$(pid "$i")" 2>/dev/null; then
+        echo "kafka.sh: broker $i did not come up, see $home/broker-$i.log" >&2
+        tail -n 20 "$home/broker-$i.log" >&2
+        exit 1
+      fi
+      sleep 0.2
+    done
+  done
+}
+
+up() {
+  local count=${1:-3} n
+  fetch
+  down
+  mkdir -p "$home/certs"
+  (cd "$root" && go run ./deploy/kafka/certs "$home/certs")
+  for n in $(seq 1 "$count"); do
+    properties "$n" "$count" >"$home/server-$n.properties"
+    java_ -Xmx128m kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qk -c "$home/server-$n.properties" \
+      --add-scram "SCRAM-SHA-256=[name=smsbridge,password=$password]" \
+      --add-scram "SCRAM-SHA-512=[name=smsbridge,password=$password]" >/dev/null 2>"$home/format.log" &
+  done
+  wait
+  for n in $(seq 1 "$count"); do start "$n"; done
+  await "$count"
+  echo "$count" >"$home/count"
+}
+
+down() {
+  local file
+  for file in "$home"/broker-*.pid; do
+    [ -e "$file" ] || continue
+    kill -9 "$(cat "$file")" 2>/dev/null || true
+    rm -f "$file"
+  done
+  rm -rf "$home/data" "$home"/broker-*.log "$home"/server-*.properties "$home/count"
+}
+
+addresses() { # PORT-PREFIX
+  local i list=""
+  for i in $(seq 1 "$(cat "$home/count")"); do list+="${list:+,}127.0.0.1:$1$i"; done
+  echo "$list"
+}
+
+settings() {
+  case $1 in
+  plain) echo "export SMSBRIDGE_KAFKA_BROKERS=$(addresses 1909)" ;;
+  sasl)
+    echo "export SMSBRIDGE_KAFKA_BROKERS=$(addresses 1919)"
+    echo "export SMSBRIDGE_KAFKA_TLS=true SMSBRIDGE_KAFKA_TLS_CA_FILE=$home/certs/ca.crt"
+    echo "export SMSBRIDGE_KAFKA_SASL_MECHANISM=scram-sha-512 SMSBRIDGE_KAFKA_SASL_USERNAME=smsbridge SMSBRIDGE_KAFKA_SASL_PASSWORD=$password"
+    ;;
+  *) usage ;;
+  esac
+}
+
+usage() {
+  sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  exit 2
+}
+
+case ${1:-} in
+up) up "${2:-3}" ;;
+down) down ;;
+kill) kill -9 "$(pid "$2")" ;;
+freeze) kill -STOP "$(pid "$2")" ;;
+thaw) kill -CONT "$(pid "$2")" ;;
+start) start "$2" ;;
+tool) shift && java_ -Xmx128m -Dlog4j2.configurationFile="$here/log4j2.properties" "$@" ;;
+env) settings "${2:-plain}" ;;
+*) usage ;;
+esac
