@@ -1,0 +1,74 @@
+package intake
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestWatermarkNeverPassesAnUnfinishedRecord(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		w := NewWindow(5, 1<<20, 1<<30)
+		next := int64(5)
+		open := map[uint64]int64{}
+		last := w.Watermark()
+		for range 400 {
+			switch {
+			case rnd.IntN(2) == 0:
+				next += int64(rnd.IntN(3)) // a gap, sometimes
+				open[w.Add(next, 10)] = next
+				next++
+			case rnd.IntN(10) == 0:
+				next += int64(rnd.IntN(4))
+				w.Advance(next)
+			default:
+				for seq := range open { // map order: any of them
+					delete(open, seq)
+					w.Finish(seq)
+					break
+				}
+			}
+			mark := w.Watermark()
+			if mark < last {
+				t.Fatalf("seed %d: the watermark went back from %d to %d", seed, last, mark)
+			}
+			last = mark
+			for _, offset := range open {
+				if offset < mark {
+					t.Fatalf("seed %d: watermark %d is above the unfinished %d", seed, mark, offset)
+				}
+			}
+			if len(open) == 0 && w.Pending() == 0 && mark != next {
+				t.Fatalf("seed %d: everything below %d is finished, watermark is %d", seed, next, mark)
+			}
+		}
+	}
+}
+
+func TestWindowIsFullByRecordsOrBytesButPassesALoneGiant(t *testing.T) {
+	t.Parallel()
+	w := NewWindow(0, 2, 100)
+	if w.full(5000) {
+		t.Fatal("a lone record must pass however large it is")
+	}
+	a := w.Add(0, 60)
+	if w.full(40) {
+		t.Fatal("100 bytes fit")
+	}
+	if !w.full(41) {
+		t.Fatal("101 bytes do not fit")
+	}
+	b := w.Add(1, 10)
+	if !w.full(0) {
+		t.Fatal("two records are the limit")
+	}
+	w.Finish(b)
+	if !w.full(0) {
+		t.Fatal("a finished record behind an unfinished one still takes its place")
+	}
+	w.Finish(a)
+	if w.full(0) || w.Watermark() != 2 {
+		t.Fatalf("the window is empty, watermark %d", w.Watermark())
+	}
+}
