@@ -54,12 +54,12 @@ func NewPartition(cfg Config) *Partition {
 // Run reads and works until ctx ends or a work or the source fails. It returns
 // when everything that was begun has ended, with the cause of the end.
 func (p *Partition) Run(ctx context.Context) error {
-	p.ctx, p.stop = context.WithCancelCause(ctx)
-	defer p.stop(nil)
-	err := p.read(p.ctx)
-	p.halt(err)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	p.ctx, p.stop = ctx, stop
+	p.halt(p.read(ctx))
 	p.running.Wait()
-	return context.Cause(p.ctx)
+	return context.Cause(ctx)
 }
 
 func (p *Partition) read(ctx context.Context) error {
