@@ -1,0 +1,73 @@
+package config
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+)
+
+// Switch is a bool that also understands on and off.
+type Switch bool
+
+// Decode reads true, false, on, off, yes, no, 1 or 0.
+func (s *Switch) Decode(text string) error {
+	switch strings.ToLower(text) {
+	case "true", "on", "yes", "1":
+		*s = true
+	case "false", "off", "no", "0":
+		*s = false
+	default:
+		return errors.New("is neither true nor false")
+	}
+	return nil
+}
+
+// List is what stood between commas, without blanks around it and without what
+// was empty.
+type List []string
+
+// Decode splits text at its commas.
+func (l *List) Decode(text string) error {
+	*l = nil
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}
+
+// String joins the list again.
+func (l List) String() string { return strings.Join(l, ",") }
+
+// Networks is a list of address ranges.
+type Networks []netip.Prefix
+
+// Decode reads CIDR ranges and single addresses, separated by commas.
+func (n *Networks) Decode(text string) error {
+	*n = nil
+	var items List
+	_ = items.Decode(text) // a List takes any text
+	for _, item := range items {
+		network, err := netip.ParsePrefix(item)
+		if err != nil {
+			addr, err := netip.ParseAddr(item)
+			if err != nil || addr.Zone() != "" {
+				return errors.New("holds something that is no network")
+			}
+			addr = addr.Unmap()
+			network = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		*n = append(*n, network.Masked())
+	}
+	return nil
+}
+
+// String joins the networks again.
+func (n Networks) String() string {
+	items := make(List, len(n))
+	for i, network := range n {
+		items[i] = network.String()
+	}
+	return items.String()
+}
