@@ -1,0 +1,35 @@
+package codec
+
+import "smsbridge/codec/sms"
+
+// EncodeInbound makes the event of an inbound message. Its subject stays empty:
+// all that names the message is the sender's number, and headers are logged by
+// others more freely than bodies.
+func EncodeInbound(m sms.Inbound) Event {
+	d := newDigest(InboundType, m.Account)
+	d.text(m.From)
+	d.text(m.Text)
+	d.text(m.Extension)
+	d.time(m.SentAt)
+	e := Event{
+		ID:     d.id(),
+		Type:   InboundType,
+		Source: source(m.Account),
+		Time:   firstTime(m.SentAt, m.ReceivedAt),
+		Key:    []byte(m.From),
+	}
+	o := newObject()
+	o.text("event_id", e.ID)
+	o.text("from", m.From)
+	o.text("text", m.Text)
+	o.text("extension", m.Extension)
+	o.text("system_extension", m.SystemExtension)
+	o.text("command_extension", m.CommandExtension)
+	o.time("sent_at", m.SentAt)
+	o.time("received_at", m.ReceivedAt)
+	o.text("keyword", string(m.Keyword))
+	o.text("confidence", string(m.Confidence))
+	o.text("account", m.Account)
+	e.Body = o.end()
+	return e
+}

@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"encoding/hex"
+	"fmt"
+	"mime"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxParameters bounds the parameters of a push, body and query each.
+const MaxParameters = 64
+
+// Push is what the provider called us with. The caller bounds the body.
+type Push struct {
+	ContentType string
+	Body        []byte
+	Query       string // raw, without the question mark
+}
+
+// Credentials are the fields by which a push is authenticated, as they came:
+// Name and Password of the static mode, or Name as the MD5 of secret, Random and
+// Timestamp.
+type Credentials struct {
+	Name, Password    string
+	Random, Timestamp string
+}
+
+// Unreadable says what in a push could not be read. It never holds the value.
+type Unreadable struct {
+	Field  string // the provider's name of it; empty: the form as a whole
+	Rule   string
+	Remedy string
+}
+
+func (e *Unreadable) Error() string {
+	if e.Field == "" {
+		return "push: " + e.Rule + "; " + e.Remedy
+	}
+	return e.Field + ": " + e.Rule + "; " + e.Remedy
+}
+
+func missing(field string) *Unreadable {
+	return &Unreadable{Field: field, Rule: "is missing", Remedy: "the provider's push has to carry it, in the body or the query"}
+}
+
+// fields reads the known parameters of a push: those of the body, and from the
+// query what the body does not have.
+func (p Push) fields(known ...string) (map[string]string, error) {
+	gb := declaresGB(p.ContentType)
+	fields, err := readForm(strings.TrimPrefix(string(p.Body), "\ufeff"), gb, known)
+	if err != nil {
+		return nil, err
+	}
+	query, err := readForm(p.Query, gb, known)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range query {
+		if _, ok := fields[name]; !ok {
+			fields[name] = value
+		}
+	}
+	return fields, nil
+}
+
+// declaresGB reports whether a body says of itself that it is in one of the
+// Chinese charsets. Short GBK words are valid UTF-8 by accident, so this is
+// asked before the bytes are looked at.
+func declaresGB(contentType string) bool {
+	_, parameters, err := mime.ParseMediaType(contentType)
+	return err == nil && strings.HasPrefix(strings.ToLower(parameters["charset"]), "gb")
+}
+
+// readForm reads name=value pairs joined by &. Unlike net/url it keeps what
+// senders that do not encode give: a semicolon, a bare percent sign, raw text,
+// and an & inside of a raw text, which shows as a pair that nobody knows.
+func readForm(s string, gb bool, known []string) (map[string]string, error) {
+	raw := make(map[string]string)
+	last, seen := "", 0
+	for pair := range strings.SplitSeq(strings.Trim(s, "\r\n"), "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name = strings.TrimSpace(unescape(name))
+		if !contains(known, name) {
+			if last != "" && isRaw(raw[last]) {
+				raw[last] += "&" + pair
+				continue
+			}
+			last = ""
+		} else {
+			if _, twice := raw[name]; twice {
+				return nil, &Unreadable{Field: name, Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
+			}
+			raw[name], last = value, name
+		}
+		if seen++; seen > MaxParameters {
+			return nil, &Unreadable{Rule: fmt.Sprintf("has more than %d parameters", MaxParameters), Remedy: "send the documented ones only"}
+		}
+	}
+	for name, value := range raw {
+		raw[name] = decodeValue(value, gb)
+	}
+	return raw, nil
+}
+
+// decodeValue undoes the percent-encoding of a value that has one, and its
+// charset.
+func decodeValue(value string, gb bool) string {
+	if !isRaw(value) {
+		value = unescape(value)
+	}
+	if gb && !isASCII(value) {
+		return decodeGB([]byte(value))
+	}
+	return decodeText([]byte(value))
+}
+
+// isRaw reports whether a value holds what an encoded one cannot. In such a one
+// a plus is a plus and a percent sign is a percent sign.
+func isRaw(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c <= ' ' || c >= utf8.RuneSelf || c == '#' {
+			return true
+		}
+	}
+	return false
+}
+
+// unescape decodes percent signs and plusses. A percent sign that begins no
+// escape stands for itself.
+func unescape(s string) string {
+	if !strings.ContainsAny(s, "%+") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '+' {
+			c = ' '
+		}
+		if c == '%' && i+2 < len(s) {
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				c = b[0]
+				i += 2
+			}
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}

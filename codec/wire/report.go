@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"strings"
+	"time"
+
+	"smsbridge/codec/sms"
+)
+
+// ReportPush is a delivery report: one state of one or several numbers.
+type ReportPush struct {
+	Credentials
+	SendID  string
+	State   string   // raw, trimmed; JudgeState knows it
+	Mobiles []string // digits, in the order given
+	// Time is when the state was reached; zero when none could be read. With
+	// several numbers it is the first one's.
+	Time time.Time
+}
+
+// ParseReportPush reads a delivery report. On an error, which is an
+// *Unreadable, the credentials are filled as far as the form could be read: who
+// called is judged before what was said.
+func ParseReportPush(p Push) (ReportPush, error) {
+	fields, err := p.fields("name", "pwd", "random", "timestamp", "sendid", "time", "mobile", "state")
+	if err != nil {
+		return ReportPush{}, err
+	}
+	report := ReportPush{Credentials: credentials(fields)}
+	if report.SendID, err = token(fields, "sendid"); err != nil {
+		return report, err
+	}
+	if report.State, err = token(fields, "state"); err != nil {
+		return report, err
+	}
+	if report.Mobiles, err = mobiles(fields["mobile"]); err != nil {
+		return report, err
+	}
+	report.Time, _ = parseTime(strings.TrimSpace(fields["time"]))
+	return report, nil
+}
+
+func credentials(fields map[string]string) Credentials {
+	return Credentials{
+		Name:      fields["name"],
+		Password:  fields["pwd"],
+		Random:    fields["random"],
+		Timestamp: fields["timestamp"],
+	}
+}
+
+// token reads a field that becomes a key or a label of an event: short, and
+// printable ASCII.
+func token(fields map[string]string, name string) (string, error) {
+	v := strings.TrimSpace(fields[name])
+	if v == "" {
+		return "", missing(name)
+	}
+	for i := range len(v) {
+		if v[i] <= ' ' || v[i] > '~' || i == 64 {
+			return "", &Unreadable{Field: name, Rule: "is not 1 to 64 printable ASCII characters", Remedy: "look at the raw push"}
+		}
+	}
+	return v, nil
+}
+
+func mobiles(list string) ([]string, error) {
+	var out []string
+	for m := range strings.SplitSeq(strings.ReplaceAll(list, "，", ","), ",") {
+		if strings.TrimSpace(m) == "" {
+			continue
+		}
+		digits, ok := NormalizeNumber(m)
+		if !ok {
+			return nil, &Unreadable{Field: "mobile", Rule: "holds what is not a mainland mobile number", Remedy: "look at the raw push"}
+		}
+		out = append(out, digits)
+	}
+	if len(out) == 0 {
+		return nil, missing("mobile")
+	}
+	return out, nil
+}
+
+// State is what a state of the provider means.
+type State struct {
+	Status sms.DeliveryStatus
+	Reason sms.DeliveryReason // empty: the status says it all
+	Final  bool               // no other report of this recipient is expected
+}
+
+// JudgeState knows the states of the provider's document by their exact
+// spelling: REJECT is the provider's review and REJECTD the message centre.
+// Anything else is a gateway's own code for a failure.
+func JudgeState(raw string) State {
+	switch raw {
+	case "DELIVRD":
+		return State{Status: sms.Delivered, Final: true}
+	case "UNDELIV":
+		return State{Status: sms.Undelivered, Final: true}
+	case "EXPIRED":
+		return State{Status: sms.DeliveryExpired, Final: true}
+	case "REJECTD":
+		return State{Status: sms.DeliveryRejected, Reason: sms.ByMessageCentre, Final: true}
+	case "REJECT":
+		return State{Status: sms.DeliveryRejected, Reason: sms.ByReview, Final: true}
+	case "DTBLACK":
+		return State{Status: sms.DeliveryBlocked, Final: true}
+	case "ERR:104":
+		return State{Status: sms.DeliveryFailed, Reason: sms.SystemBusy, Final: true}
+	case "UNKNOWN":
+		return State{Status: sms.DeliveryUnknown}
+	default:
+		return State{Status: sms.DeliveryFailed, Reason: sms.ByGateway, Final: true}
+	}
+}
