@@ -15,8 +15,8 @@ import (
 // is set, else a new embedded one that ends with the test.
 func startBroker(t *testing.T) []string {
 	t.Helper()
-	if real := os.Getenv("KAFKA_BROKERS"); real != "" {
-		return strings.Split(real, ",")
+	if given := os.Getenv("KAFKA_BROKERS"); given != "" {
+		return strings.Split(given, ",")
 	}
 	return startFake(t).ListenAddrs()
 }

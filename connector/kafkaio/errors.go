@@ -12,8 +12,51 @@ import (
 // not allow what was asked for.
 var ErrUnauthorized = errors.New("not authorised")
 
+// What makes a batch unreadable.
+var (
+	ErrCorrupt       = errors.New("damaged")
+	ErrBatchTooLarge = errors.New("too large")
+	ErrOldFormat     = errors.New("written in a message format from before Kafka 0.11, which is not read")
+)
+
+// errAnswerTooLarge is found where an answer was refused before it was read.
+var errAnswerTooLarge = errors.New("answer refused")
+
 // errAnsweredTLS is found where we spoke plainly to a listener that wants TLS.
 var errAnsweredTLS = errors.New("the listener answered in TLS")
+
+// BatchError says that a batch can be read by nobody: Err is or wraps
+// ErrCorrupt, ErrBatchTooLarge or ErrOldFormat. Next is the offset to go on at; what
+// lies between Offset and Next is then lost to the reader.
+type BatchError struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Next      int64
+	Err       error
+}
+
+// Error implements error.
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("topic %s partition %d: the batch at offset %d (the next begins at %d): %v", e.Topic, e.Partition, e.Offset, e.Next, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// OutOfRangeError says that an offset is not, or no longer, in its partition,
+// which holds the offsets from Start up to, without, End.
+type OutOfRangeError struct {
+	Topic      string
+	Partition  int
+	Offset     int64
+	Start, End int64
+}
+
+// Error implements error.
+func (e *OutOfRangeError) Error() string {
+	return fmt.Sprintf("topic %s partition %d: offset %d is outside of what the partition holds, from %d up to %d", e.Topic, e.Partition, e.Offset, e.Start, e.End)
+}
 
 // BrokerError is an error code of a broker about a topic or one partition.
 type BrokerError struct {

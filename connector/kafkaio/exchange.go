@@ -99,7 +99,7 @@ func answerSize(r io.Reader, limit int) (int, error) {
 		return 0, errAnsweredTLS
 	}
 	if size < 4 || size > int64(limit) {
-		return 0, fmt.Errorf("answer of %d bytes refused: more than %d are not expected", size, limit)
+		return 0, fmt.Errorf("%w: %d bytes, where at most %d are expected", errAnswerTooLarge, size, limit)
 	}
 	return int(size), nil
 }

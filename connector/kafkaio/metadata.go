@@ -143,7 +143,7 @@ func readView(r *reader, version int16) clusterView {
 		if version >= metadataIDs {
 			copy(t.id[:], r.take(16))
 		}
-		r.int8() // is_internal
+		r.take(1) // is_internal
 		t.partitions = readPartitions(r)
 		r.int32() // authorized operations
 		r.tags()

@@ -1,0 +1,73 @@
+package kafkaio
+
+import (
+	"context"
+	"errors"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
+)
+
+// Timestamps that ask ListOffsets for the ends of a partition.
+const (
+	earliest = -2
+	latest   = -1
+)
+
+// StartOffset returns the offset of the first record that a partition still
+// holds. Leader moves are waited out until ctx ends.
+func (c *Client) StartOffset(ctx context.Context, topic string, partition int) (int64, error) {
+	return c.offset(ctx, topic, partition, earliest)
+}
+
+// EndOffset returns the high watermark: the offset that the next record will
+// get, of those that are safe on all replicas. Transactions still open lie
+// before it. Leader moves are waited out until ctx ends.
+func (c *Client) EndOffset(ctx context.Context, topic string, partition int) (int64, error) {
+	return c.offset(ctx, topic, partition, latest)
+}
+
+func (c *Client) offset(ctx context.Context, topic string, partition int, timestamp int64) (int64, error) {
+	var offset int64
+	err := c.persist(ctx, func() (err error) {
+		offset, err = c.offsetOnce(ctx, topic, partition, timestamp)
+		if err != nil {
+			c.forget(topic)
+		}
+		return err
+	})
+	return offset, err
+}
+
+func (c *Client) offsetOnce(ctx context.Context, topic string, partition int, timestamp int64) (int64, error) {
+	leader, err := c.leader(ctx, topic, partition)
+	if err != nil {
+		return 0, err
+	}
+	res, err := c.ask(ctx, leader, &listoffsets.Request{
+		ReplicaID: -1,
+		Topics: []listoffsets.RequestTopic{{
+			Topic: topic,
+			Partitions: []listoffsets.RequestPartition{{
+				Partition:          int32(partition),
+				CurrentLeaderEpoch: -1,
+				Timestamp:          timestamp,
+			}},
+		}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range res.(*listoffsets.Response).Topics {
+		for _, p := range t.Partitions {
+			if t.Topic != topic || int(p.Partition) != partition {
+				continue
+			}
+			if p.ErrorCode != 0 {
+				return 0, brokerError(kafka.Error(p.ErrorCode), topic, partition)
+			}
+			return p.Offset, nil
+		}
+	}
+	return 0, errors.New("the broker's answer to ListOffsets leaves the partition out")
+}
