@@ -1,0 +1,88 @@
+package submit
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"smsbridge/codec/sms"
+)
+
+// Config says how commands are submitted. Everything is needed except where a
+// zero value is given a meaning.
+type Config struct {
+	Provider Provider
+	Line     *Line // its Run runs
+	Rate     *Rate
+
+	Account       string   // alias in results
+	Signature     string   // of commands that have none; may be empty
+	NumberAllow   []string // prefixes or numbers; empty: all
+	MaxRecipients int      // of a request
+	MaxInFlight   int      // requests under way in this process
+	Retry         Retry
+	OnUnknown     sms.OnUnknown // of commands that do not say
+	Validity      Validity
+
+	Log    *slog.Logger
+	Meter  metric.Meter
+	Tracer trace.Tracer
+}
+
+// Retry says how a part that was not sent is tried again.
+type Retry struct {
+	Initial, Max time.Duration
+	Multiplier   float64
+	MaxAttempts  int // 0: until the validity ends. Attempts through which the line is reopened do not count
+}
+
+// backoff returns the growing waits of one part. They vary by half, so that
+// what failed together is not tried again together.
+func (r Retry) backoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(r.Initial),
+		backoff.WithMaxInterval(r.Max),
+		backoff.WithMultiplier(r.Multiplier),
+		// The library gives up after 15 minutes by itself; the validity decides here.
+		backoff.WithMaxElapsedTime(0),
+	)
+}
+
+// Validity is how long the commands of each class may be submitted, from their
+// record's timestamp.
+type Validity struct {
+	OTP, Notice, Marketing time.Duration
+}
+
+func (v Validity) of(c sms.Class) time.Duration {
+	switch c {
+	case sms.OTP:
+		return v.OTP
+	case sms.Marketing:
+		return v.Marketing
+	default:
+		return v.Notice
+	}
+}
+
+func (c *Config) check() error {
+	var faults []error
+	need := func(ok bool, what string) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("submit: %s", what))
+		}
+	}
+	need(c.Provider != nil && c.Line != nil && c.Rate != nil, "Provider, Line and Rate are needed")
+	need(c.Log != nil && c.Meter != nil && c.Tracer != nil, "Log, Meter and Tracer are needed")
+	need(c.MaxRecipients > 0 && c.MaxInFlight > 0, "MaxRecipients and MaxInFlight must be above zero")
+	need(c.Retry.Initial > 0 && c.Retry.Max >= c.Retry.Initial && c.Retry.Multiplier >= 1 && c.Retry.MaxAttempts >= 0,
+		"Retry needs Initial above zero, Max not below it, Multiplier of 1 or more, MaxAttempts of 0 or more")
+	need(c.OnUnknown == sms.ReportUnknown || c.OnUnknown == sms.ResendUnknown, "OnUnknown must be report or resend")
+	need(c.Validity.OTP > 0 && c.Validity.Notice > 0 && c.Validity.Marketing > 0, "every Validity must be above zero")
+	return errors.Join(faults...)
+}

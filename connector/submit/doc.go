@@ -1,0 +1,26 @@
+// Package submit turns a command into its result: it validates, splits,
+// submits with retry, and adds up what came of the parts.
+//
+//	plan.go     what a command asks for: recipients, text, validity, parts
+//	submit.go   the flow of a command
+//	part.go     the flow of a part: line, rate, guard, slot, submit, again
+//	judge.go    what an answer or a failure means for the part and for the line
+//	result.go   what the parts together mean for the command
+//	line.go     whether anything is submitted at all, and how many at once
+//	probe.go    how a held line finds out that it may open
+//	rate.go     recipients a second
+//	guard.go    what the flow needs of its neighbours
+//
+// # Non-obvious
+//
+// A request is closed before the next begins: every permit ends in Release
+// (nothing was sent) or Done (something was or may have been), also between two
+// attempts of one part. So whoever takes the part over never has to guess what
+// an earlier attempt did.
+//
+// A part with one attempt of unknown outcome can only end accepted or unknown.
+// Whatever the second attempt is told, the first may be on the phone already.
+//
+// Nothing on the way of a command that meets no obstacle starts a timer or a
+// goroutine.
+package submit

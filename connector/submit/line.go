@@ -1,0 +1,317 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"math/bits"
+	"sync"
+	"time"
+
+	"smsbridge/codec/sms"
+	"smsbridge/codec/wire"
+	"smsbridge/connector/provider"
+)
+
+// When the line is held for what happened to submits, rather than for what the
+// provider said of the account.
+const (
+	unsentInRow    = 5  // failures that reached nobody
+	doubtfulInRow  = 5  // submits that may have been carried out
+	recentOutcomes = 20 // of these, half doubtful
+)
+
+// free is the concurrency of a line that nothing holds back.
+const free = math.MaxInt
+
+// State is the line as others may see it.
+type State struct {
+	Line   sms.LineState
+	Reason sms.Reason // empty when open
+	Since  time.Time
+}
+
+// LineConfig says what a line works with.
+type LineConfig struct {
+	// Balance asks the provider for the balance. It costs nothing and answers
+	// the account's codes as a submit would.
+	Balance func(context.Context) (wire.Balance, *provider.Failure)
+	// MaxInFlight is the number of concurrent submits at which a line that
+	// reopens by one and doubles counts as free again.
+	MaxInFlight int
+	Log         *slog.Logger
+}
+
+// Line is the way to the provider. It is held when submits are pointless
+// (account, balance, address, nobody there) or harmful (answers that do not
+// come: each would leave a command in doubt), and opens by itself: Run asks the
+// balance until that speaks for a trial, one submit goes first, and every
+// success doubles how many may follow at once.
+type Line struct {
+	config LineConfig
+	asking balanceDesk
+
+	mu       sync.Mutex
+	state    State
+	cause    cause
+	heldAt   time.Time // of the last hold; State.Since is that of the first in a row
+	epoch    uint64    // counts holds; what was submitted before one says nothing of what came after
+	limit    int       // submits that may be under way: 0 held, free open, between: reopening
+	entered  int       // submits under way since the last hold
+	unsent   int       // in a row
+	doubtful int       // in a row
+	recent   outcomes
+	floor    float64       // lowest balance seen in a hold for want of money
+	pause    time.Duration // before the next probe
+	moved    chan struct{} // closed when anything above changed that somebody waits for; nil when nobody does
+	holds    chan struct{} // tells Run of a hold; one is enough, it then looks for itself
+}
+
+// cause is what a held line waits for.
+type cause int
+
+const (
+	account     cause = iota + 1 // the account's codes: the balance must answer 0
+	credit                       // no money: the balance must rise
+	address                      // refused by HTTP: the balance must be answered at all
+	unreachable                  // nobody there: somebody must answer
+	ambiguity                    // no answers to submits: only a submit can tell
+)
+
+// signal is what the outcome of a submit says of the line.
+type signal int
+
+const (
+	nothing      signal = iota // not submitted after all
+	busy                       // reached, and told to come later
+	answered                   // judged by its content
+	unansweredBy               // may have been carried out
+	unsentTo                   // reached nobody
+	refused                    // the account or the address is at fault
+)
+
+// ticket is the right to make one submit.
+type ticket struct {
+	epoch uint64
+	trial bool // the line was reopening
+	back  bool // given back
+}
+
+// NewLine returns an open line. Run must run, or a line once held stays so.
+func NewLine(c LineConfig) (*Line, error) {
+	if c.Balance == nil || c.MaxInFlight < 1 || c.Log == nil {
+		return nil, errors.New("submit: a line needs Balance, MaxInFlight of 1 or more, and Log")
+	}
+	return &Line{
+		config: c,
+		asking: balanceDesk{ask: c.Balance, turn: make(chan struct{}, 1)},
+		state:  State{Line: sms.LineOpen, Since: time.Now()},
+		limit:  free,
+		pause:  probeFirst,
+		holds:  make(chan struct{}, 1),
+	}, nil
+}
+
+// Watch returns the state, and a channel that is closed when it may have
+// changed. Who looks late sees the latest state, not every one in between.
+func (l *Line) Watch() (State, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state, l.movement()
+}
+
+// State returns the state of the line.
+func (l *Line) State() State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// Wait returns when a submit could begin, or with the cause of ctx's end. It
+// does not wait for the state to be open: a line held for ambiguity opens only
+// by the success of a submit.
+func (l *Line) Wait(ctx context.Context) error {
+	for {
+		moved := l.closed()
+		if moved == nil {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// closed returns nil when a submit may begin, else a channel to wait on before
+// asking again.
+func (l *Line) closed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entered < l.limit {
+		return nil
+	}
+	return l.movement()
+}
+
+// movement returns the channel that the next change closes. mu is held.
+func (l *Line) movement() <-chan struct{} {
+	if l.moved == nil {
+		l.moved = make(chan struct{})
+	}
+	return l.moved
+}
+
+// announce wakes everyone who waits. mu is held.
+func (l *Line) announce() {
+	if l.moved != nil {
+		close(l.moved)
+		l.moved = nil
+	}
+}
+
+// enter gives the right to submit once, if there is one. Every ticket goes back
+// by leave, and the first time counts.
+func (l *Line) enter() (ticket, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entered >= l.limit {
+		return ticket{}, false
+	}
+	l.entered++
+	return ticket{epoch: l.epoch, trial: l.limit != free}, true
+}
+
+// stands reports whether the line was not held since t was given. It is asked
+// once more just before the request, so that after a hold only those submits
+// follow that were already on their way.
+func (l *Line) stands(t *ticket) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return t.epoch == l.epoch
+}
+
+// leave gives a ticket back and tells what came of the submit. Whatever began
+// before the last hold is heard no more: it describes the line as it was.
+func (l *Line) leave(t *ticket, v verdict) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.back || t.epoch != l.epoch {
+		return
+	}
+	t.back = true
+	l.entered--
+	reopening := l.limit != free
+	switch v.signal {
+	case nothing:
+	case busy:
+		l.unsent = 0
+	case answered:
+		l.unsent, l.doubtful = 0, 0
+		l.recent.add(false)
+		l.widen()
+	case unansweredBy:
+		l.unsent = 0
+		l.doubtful++
+		l.recent.add(true)
+		if reopening || l.doubtful >= doubtfulInRow || l.recent.halfDoubtful() {
+			l.hold(ambiguity, v.reason)
+		}
+	case unsentTo:
+		l.unsent++
+		if reopening || l.unsent >= unsentInRow {
+			l.hold(unreachable, v.reason)
+		}
+	case refused:
+		l.hold(v.cause, v.reason)
+	}
+	if reopening {
+		l.announce()
+	}
+}
+
+// hold stops everything that has not been submitted yet. mu is held.
+func (l *Line) hold(c cause, reason sms.Reason) {
+	now := time.Now()
+	l.epoch++
+	l.limit, l.entered = 0, 0
+	l.unsent, l.doubtful, l.recent = 0, 0, outcomes{}
+	l.heldAt = now
+	l.floor = math.Inf(1)
+	l.blame(c, reason)
+	select {
+	case l.holds <- struct{}{}:
+	default:
+	}
+}
+
+// blame names what the line is held for. mu is held.
+func (l *Line) blame(c cause, reason sms.Reason) {
+	l.cause = c
+	if l.state.Line == sms.LineHeld && l.state.Reason == reason {
+		return
+	}
+	if l.state.Line == sms.LineOpen {
+		l.state.Since = time.Now()
+	}
+	l.state.Line, l.state.Reason = sms.LineHeld, reason
+	l.config.Log.Warn("line held", "reason", string(reason))
+	l.announce()
+}
+
+// reopen lets one submit through. After ambiguity the line still counts as held
+// until that submit is answered, as nothing else proves anything; else an hour
+// of hanging would be told as a hundred openings. mu is held.
+func (l *Line) reopen() {
+	l.limit = 1
+	if l.cause != ambiguity {
+		l.declareOpen()
+	}
+	l.announce()
+}
+
+// widen doubles what a reopening line lets through. mu is held.
+func (l *Line) widen() {
+	if l.limit == free {
+		return
+	}
+	l.pause = probeFirst
+	l.declareOpen()
+	l.limit *= 2
+	if l.limit >= l.config.MaxInFlight {
+		l.limit = free
+	}
+	l.announce()
+}
+
+// declareOpen says that the line is open. mu is held.
+func (l *Line) declareOpen() {
+	if l.state.Line == sms.LineOpen {
+		return
+	}
+	now := time.Now()
+	l.config.Log.Info("line open", "held_for", now.Sub(l.state.Since))
+	l.state = State{Line: sms.LineOpen, Since: now}
+}
+
+// outcomes remembers which of the last submits were doubtful.
+type outcomes struct {
+	bits  uint32 // the youngest is the lowest
+	count int
+}
+
+func (o *outcomes) add(doubtful bool) {
+	o.bits = o.bits << 1 & (1<<recentOutcomes - 1)
+	if doubtful {
+		o.bits |= 1
+	}
+	o.count = min(o.count+1, recentOutcomes)
+}
+
+// halfDoubtful is not asked of fewer than the full number: two bad ones of four
+// are chance.
+func (o *outcomes) halfDoubtful() bool {
+	return o.count == recentOutcomes && bits.OnesCount32(o.bits) >= recentOutcomes/2
+}

@@ -1,0 +1,302 @@
+package submit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"smsbridge/codec/sms"
+	"smsbridge/connector/provider"
+)
+
+// mostDoubts is how many attempts of a part may have been carried out, whoever
+// made them and for whatever cause they were repeated.
+const mostDoubts = 2
+
+// errNotDurable marks a verdict that could not be made durable: it must not be
+// told, and nothing else may be told in its place.
+var errNotDurable = errors.New("verdict is not durable")
+
+// journey is one part on its way.
+type journey struct {
+	*Submitter
+	cmd     *sms.Command
+	plan    *plan
+	guard   Guard
+	number  int // of the part
+	mobiles []string
+
+	outcome sms.Submission
+	doubts  int        // attempts that may have been carried out
+	tries   int        // attempts that count towards Retry.MaxAttempts
+	last    sms.Reason // why it is not sent yet
+	paid    bool       // the rate, for the next attempt
+	backoff *backoff.ExponentialBackOff
+}
+
+// travel brings the part to its outcome. An error means that it has none.
+//
+// ctx bounds what is not submitted yet, work what is.
+func (j *journey) travel(ctx, work context.Context) (sms.Submission, error) {
+	for {
+		if j.decided() {
+			return j.outcome, nil
+		}
+		v, err := j.attempt(ctx, work)
+		if err == nil && (v.fate == unsent || v.fate == inDoubt) && !j.decided() {
+			err = j.rest(ctx, v)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, errExpired):
+			j.end(sms.Expired, j.lastReason(sms.ValidityExpired))
+		case errors.Is(err, errNotDurable), j.doubts == 0:
+			return sms.Submission{}, err
+		default:
+			// The second attempt will not be made, and what the first left is an
+			// outcome too.
+			return j.outcome, nil
+		}
+	}
+}
+
+// resume takes up what earlier owners left. A range that does not fit the
+// recipients names nobody whom it would be safe to submit to.
+func (j *journey) resume(p *Part, fits bool) {
+	j.outcome = sms.Submission{
+		Part: j.number, First: p.First, Last: p.Last,
+		Recipients: len(j.mobiles), Attempts: p.Attempts,
+	}
+	j.doubts = p.Doubts
+	switch {
+	case p.Done != nil:
+		j.outcome = *p.Done
+		if p.Done.Status == sms.Unknown {
+			j.doubts = max(j.doubts, 1)
+		}
+	case p.Doubts > 0 || !fits:
+		j.outcome.Status, j.outcome.Reason = sms.Unknown, sms.Interrupted
+	case j.plan.fault != nil:
+		j.outcome.Status, j.outcome.Reason = sms.Invalid, j.plan.fault.reason
+	}
+	if !fits {
+		j.doubts = mostDoubts
+	}
+}
+
+// decided reports whether nothing remains to be done: there is an outcome, and
+// it is not one that may still be bettered by submitting once more.
+func (j *journey) decided() bool {
+	if j.outcome.Status == "" {
+		return false
+	}
+	return j.outcome.Status != sms.Unknown || j.doubts == 0 ||
+		j.doubts >= mostDoubts || j.plan.policy != sms.ResendUnknown || j.plan.fault != nil
+}
+
+// end gives the part an outcome without a further attempt. One that may have
+// been carried out stays unknown.
+func (j *journey) end(status sms.Status, reason sms.Reason) {
+	if j.doubts > 0 {
+		j.doubts = mostDoubts
+		return
+	}
+	j.outcome.Status, j.outcome.Reason = status, reason
+}
+
+func (j *journey) lastReason(otherwise sms.Reason) sms.Reason {
+	if j.last == "" {
+		return otherwise
+	}
+	return j.last
+}
+
+// attempt submits the part once, if line, rate, guard and slots let it. What it
+// takes it gives back in reverse: the slot only when the outcome is durable, as
+// a slot stands for what a crash can leave in doubt.
+func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
+	if err := j.reachLine(ctx); err != nil {
+		return verdict{}, err
+	}
+	if err := enterGate(ctx, j.credits, j.plan.expires); err != nil {
+		return verdict{}, err
+	}
+	defer func() { <-j.credits }()
+	if err := j.pay(ctx); err != nil {
+		return verdict{}, err
+	}
+	t, open := j.config.Line.enter()
+	if !open {
+		return verdict{fate: unposted}, nil
+	}
+	defer j.config.Line.leave(&t, verdict{})
+
+	permit, err := j.guard.Begin(ctx, Attempt{
+		Part: j.number, First: j.outcome.First, Last: j.outcome.Last, Number: j.outcome.Attempts + 1,
+		Expires: j.plan.expires, PossibleDuplicate: j.doubts > 0,
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	err = enterGate(ctx, j.slots, j.plan.expires)
+	if err != nil {
+		return verdict{}, release(work, permit, err)
+	}
+	defer func() { <-j.slots }()
+
+	if err := j.mayStillPost(ctx); err != nil {
+		return verdict{}, release(work, permit, err)
+	}
+	if !j.config.Line.stands(&t) || !permit.Valid() {
+		return verdict{fate: unposted}, release(work, permit, nil)
+	}
+	v := j.post(work)
+	// The line first: what it hears must stop others now, not when Kafka has
+	// acknowledged.
+	j.config.Line.leave(&t, v)
+	return v, j.close(work, permit, v, t.trial)
+}
+
+// reachLine waits until the line lets somebody through.
+func (j *journey) reachLine(ctx context.Context) error {
+	for {
+		if err := j.mayStillPost(ctx); err != nil {
+			return err
+		}
+		moved := j.config.Line.closed()
+		if moved == nil {
+			return nil
+		}
+		if reason := j.config.Line.State().Reason; reason != "" {
+			j.last = reason
+		}
+		if err := await(ctx, moved, j.plan.expires); err != nil {
+			return err
+		}
+	}
+}
+
+// pay waits for the rate, once for each request that is made.
+func (j *journey) pay(ctx context.Context) error {
+	if j.paid {
+		return nil
+	}
+	if err := j.config.Rate.wait(ctx, len(j.mobiles), j.plan.expires); err != nil {
+		return err
+	}
+	j.paid = true
+	return nil
+}
+
+// mayStillPost fails when the time for it is over.
+func (j *journey) mayStillPost(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !time.Now().Before(j.plan.expires) {
+		return errExpired
+	}
+	return nil
+}
+
+// post makes the request.
+func (j *journey) post(work context.Context) verdict {
+	start := time.Now()
+	request := provider.Request{
+		Content: j.plan.text.Content, Sign: j.plan.text.Sign, Extension: j.cmd.Extension, Mobiles: j.mobiles,
+	}
+	if j.cmd.SendAt.After(start) { // else now: the provider's clock decides what it does with the past
+		request.SendAt = j.cmd.SendAt
+	}
+	answer, failure := j.config.Provider.Submit(work, request)
+	latency := time.Since(start)
+	j.paid = false
+	j.outcome.Attempts++
+
+	var v verdict
+	if failure != nil {
+		v = judgeFailure(failure)
+	} else {
+		v = j.judgeAnswer(work, answer, len(j.mobiles))
+	}
+	j.metrics.attempted(work, v.fate)
+	if v.alert {
+		j.config.Log.Warn("provider did not understand a submit",
+			"command_id", j.cmd.ID, "reason", string(v.reason), "provider_code", answer.Code)
+	}
+	if j.doubts > 0 && v.fate != inDoubt && !betters(v) {
+		return v // the outcome stays that of the attempt in doubt
+	}
+	j.outcome.ProviderCode, j.outcome.ProviderText, j.outcome.ProviderMessageID = answer.Code, answer.Text, answer.SendID
+	j.outcome.SubmittedAt, j.outcome.Latency = start, latency
+	if v.fate == settled {
+		most := len(j.mobiles) // an answer may claim more than was asked for
+		j.outcome.Accepted = min(answer.Accepted, most)
+		j.outcome.Invalid = min(answer.Invalid, most)
+		j.outcome.Blocked = min(answer.Blocked, most)
+	}
+	return v
+}
+
+// betters reports whether a second attempt's verdict replaces the doubt that
+// the first one left. A refusal does not: it says nothing of the first.
+func betters(v verdict) bool {
+	return v.fate == settled && (v.status == sms.Accepted || v.status == sms.PartiallyAccepted)
+}
+
+// close makes the verdict durable and takes it into the part's outcome.
+func (j *journey) close(work context.Context, permit Permit, v verdict, trial bool) error {
+	switch {
+	case v.fate == inDoubt, v.fate == settled && j.doubts == 0, betters(v):
+		return j.done(work, permit, v)
+	case v.fate == settled:
+		j.doubts = mostDoubts // refused, and so would a third be; the doubt remains
+	case v.fate == unsent && !trial:
+		j.tries++
+		j.last = v.reason
+	default:
+		j.last = v.reason
+	}
+	return release(work, permit, nil)
+}
+
+func (j *journey) done(work context.Context, permit Permit, v verdict) error {
+	j.outcome.Status, j.outcome.Reason = v.status, v.reason
+	j.outcome.PossibleDuplicate = j.doubts > 0
+	if v.fate == inDoubt {
+		j.doubts++
+	}
+	if err := permit.Done(work, j.outcome); err != nil {
+		return fmt.Errorf("%w: %w", errNotDurable, err)
+	}
+	return nil
+}
+
+// release gives a permit back without a request having been made or carried
+// out, for the given cause.
+func release(work context.Context, permit Permit, cause error) error {
+	if err := permit.Release(work); err != nil {
+		return fmt.Errorf("permit not released: %w", err)
+	}
+	return cause
+}
+
+// rest waits before the next attempt, or gives the part up.
+func (j *journey) rest(ctx context.Context, v verdict) error {
+	if j.config.Retry.MaxAttempts > 0 && j.tries >= j.config.Retry.MaxAttempts {
+		j.end(sms.Failed, v.reason)
+		return nil
+	}
+	if j.backoff == nil {
+		j.backoff = j.config.Retry.backoff()
+	}
+	wait := min(j.backoff.NextBackOff(), j.config.Retry.Max)
+	err := pause(ctx, max(wait, v.after), j.plan.expires)
+	if err == nil {
+		j.metrics.retried(ctx, v.fate)
+	}
+	return err
+}

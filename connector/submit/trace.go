@@ -1,0 +1,86 @@
+package submit
+
+import (
+	"context"
+	"encoding/hex"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"smsbridge/codec/sms"
+)
+
+// tracing makes one span for each command. It does nothing at all, parsing
+// included, while nobody exports traces.
+type tracing struct{ tracer trace.Tracer }
+
+func newTracing(t trace.Tracer) tracing {
+	if _, off := t.(noop.Tracer); off {
+		return tracing{}
+	}
+	return tracing{t}
+}
+
+// span is the span of a command; its zero value is none.
+type span struct{ trace.Span }
+
+// start continues the trace that came with the command.
+func (t tracing) start(ctx context.Context, parent sms.Trace) (context.Context, span) {
+	if t.tracer == nil {
+		return ctx, span{}
+	}
+	if parent.Parent != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
+			"traceparent": parent.Parent, "tracestate": parent.State,
+		})
+	}
+	ctx, s := t.tracer.Start(ctx, "submit")
+	if !s.IsRecording() {
+		return ctx, span{}
+	}
+	return ctx, span{s}
+}
+
+// trace is what the result carries on: this span, or what came with the command.
+func (s span) trace(parent sms.Trace) sms.Trace {
+	if s.Span == nil {
+		return parent
+	}
+	c := s.SpanContext()
+	id, by, flags := c.TraceID(), c.SpanID(), byte(c.TraceFlags())
+	b := make([]byte, 0, 55)
+	b = append(b, "00-"...)
+	b = hex.AppendEncode(b, id[:])
+	b = append(b, '-')
+	b = hex.AppendEncode(b, by[:])
+	b = append(b, '-')
+	b = hex.AppendEncode(b, []byte{flags})
+	return sms.Trace{Parent: string(b), State: c.TraceState().String()}
+}
+
+func (s span) tell(r *sms.Result) {
+	if s.Span == nil {
+		return
+	}
+	s.SetAttributes(
+		attribute.String("smsbridge.command.id", r.CommandID),
+		attribute.String("smsbridge.result.status", string(r.Status)),
+		attribute.String("smsbridge.result.reason", string(r.Reason)),
+		attribute.Int("smsbridge.recipients", r.Recipients),
+	)
+}
+
+func (s span) fail() {
+	if s.Span != nil {
+		s.SetStatus(codes.Error, "not decided")
+	}
+}
+
+func (s span) end() {
+	if s.Span != nil {
+		s.End()
+	}
+}
