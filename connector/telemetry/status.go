@@ -1,0 +1,73 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is what /api/status and the page for people tell. The connector fills
+// it; it holds no number, text or secret.
+type Status struct {
+	Version    string      `json:"version"`
+	Instance   string      `json:"instance"`
+	Account    string      `json:"account"`
+	StartedAt  Time        `json:"started_at"`
+	Line       Line        `json:"line"`
+	Balance    Balance     `json:"balance"`
+	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
+}
+
+// Line is the state of the line to the provider.
+type Line struct {
+	State  string `json:"state"` // open or held
+	Reason Text   `json:"reason"`
+	Since  Time   `json:"since"`
+}
+
+// Balance is what the provider last said about the account.
+type Balance struct {
+	Amount Text   `json:"amount"` // decimal
+	Unit   Text   `json:"unit"`
+	Level  string `json:"level"` // ok, low, exhausted or unknown
+	At     Time   `json:"at"`
+}
+
+// Partition is how far one partition of the command topic has got.
+type Partition struct {
+	Partition int   `json:"partition"`
+	Lag       int64 `json:"lag"`       // records behind the watermark
+	InFlight  int   `json:"in_flight"` // records fetched and not finished
+	Watermark int64 `json:"watermark"` // every offset below it is finished
+	Halted    bool  `json:"halted"`
+	Reason    Text  `json:"reason"` // why it is halted
+}
+
+// Text is a text that may be unknown: the empty one is null in JSON.
+type Text string
+
+// MarshalJSON writes null for the empty text.
+func (t Text) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(t))
+}
+
+// Time is a time that may be unknown: the zero one is null in JSON.
+type Time time.Time
+
+// MarshalJSON writes UTC with milliseconds, null for the zero time.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if time.Time(t).IsZero() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(t.String())
+}
+
+// String writes UTC with milliseconds, nothing for the zero time.
+func (t Time) String() string {
+	if time.Time(t).IsZero() {
+		return ""
+	}
+	return time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z")
+}
