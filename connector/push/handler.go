@@ -1,0 +1,196 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"smsbridge/codec/wire"
+)
+
+// serve answers one request. Every answer but the 200 has an empty body.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	kind := s.route(r.URL.Path)
+	o := s.answer(w, r, kind)
+	switch o {
+	case wrongMethod:
+		w.Header().Set("Allow", http.MethodPost)
+	case overloaded, notDurable:
+		w.Header().Set("Retry-After", "5")
+	default:
+	}
+	discard(r, r.Body)
+	if o.status() == http.StatusOK {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write([]byte(s.Ack)) // a lost answer is repeated by the provider; there is no other to tell
+	} else {
+		w.WriteHeader(o.status())
+	}
+	s.metrics.answered(kind, o, time.Since(began))
+}
+
+// route is what a path is for; noKind: nothing. It is compared as a whole and
+// never cleaned, so no redirect tells a stranger which paths there are.
+func (s *Server) route(path string) Kind {
+	name, ok := strings.CutPrefix(path, "/push/")
+	if !ok {
+		return noKind
+	}
+	if s.Token != "" {
+		var token string
+		token, name, _ = strings.Cut(name, "/")
+		if !equal(token, s.Token) {
+			return noKind
+		}
+	}
+	switch k := Kind(name); k {
+	case Report, Inbound:
+		return k
+	}
+	return noKind
+}
+
+// answer decides. What costs nothing comes first; nothing is read from an
+// address that may not push.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outcome {
+	from, known := client(r, s.TrustedProxies)
+	switch {
+	case kind == noKind:
+		return unknownPath
+	case r.Method != http.MethodPost:
+		return wrongMethod
+	case len(s.Allow) > 0 && (!known || !contains(s.Allow, from)):
+		return s.refuse(addressNotListed, from)
+	case s.guesses.held(from, time.Now()):
+		return s.refuse(tooManyGuesses, from)
+	}
+
+	body, done, cut := s.body(w, r)
+	defer done()
+	switch {
+	case errors.Is(cut, errTooLarge):
+		return tooLarge
+	case errors.Is(cut, errNoRoom):
+		return overloaded
+	}
+	select {
+	case s.working <- struct{}{}:
+		defer func() { <-s.working }()
+	default:
+		return overloaded
+	}
+	s.conns.atWork(r.RemoteAddr)
+	s.metrics.inProgress.Add(context.Background(), 1)
+	defer s.metrics.inProgress.Add(context.Background(), -1)
+
+	raw := Raw{
+		Push:       wire.Push{ContentType: r.Header.Get("Content-Type"), Body: body, Query: r.URL.RawQuery},
+		Kind:       kind,
+		ReceivedAt: time.Now(),
+	}
+	// Whole or cut, the push is here: that its sender hangs up now changes
+	// nothing, and the sender may never repeat it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), durability)
+	defer cancel()
+	o := s.take(ctx, raw, cut, from)
+	s.conns.waits(r.RemoteAddr, o.status() == http.StatusOK)
+	return o
+}
+
+// take authenticates a push and makes it durable.
+func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) outcome {
+	var given wire.Credentials
+	var publish func(context.Context) error
+	if err := s.guarded(func() error { given, publish = s.read(raw); return nil }); err != nil {
+		return notDurable // and not for the dead letters: nobody knows who sent it
+	}
+	proof := s.Auth.check(given, raw.ReceivedAt)
+	if proof.refused != "" {
+		s.guesses.wrong(from, raw.ReceivedAt)
+		return s.refuse(proof.refused, from)
+	}
+	s.guesses.right(from, raw.ReceivedAt)
+	if cut != nil {
+		// Not counted as the digest's one use: the provider may send the whole
+		// push yet.
+		return s.keep(ctx, raw, func(context.Context) error { return cut })
+	}
+	if !proof.once {
+		return s.keep(ctx, raw, publish)
+	}
+	this := fingerprintOf(raw)
+	seen, ok := s.digests.use(proof.digest, this, raw.ReceivedAt)
+	switch {
+	case !ok:
+		s.guesses.wrong(from, raw.ReceivedAt)
+		return s.refuse(reusedDigest, from)
+	case seen:
+		return repeated
+	}
+	o := s.keep(ctx, raw, publish)
+	s.digests.settle(proof.digest, this, o.status() == http.StatusOK, raw.ReceivedAt)
+	return o
+}
+
+// keep makes durable what can be read of a push, and sends the push to the dead
+// letters if that is not all of it.
+func (s *Server) keep(ctx context.Context, raw Raw, publish func(context.Context) error) outcome {
+	err := s.guarded(func() error { return publish(ctx) })
+	if !isUnreadable(err) {
+		return s.kept(accepted, err)
+	}
+	err = s.guarded(func() error { return s.Sink.DeadLetter(ctx, raw, err) })
+	return s.kept(deadLettered, err)
+}
+
+// kept is o if err says that it is durable.
+func (s *Server) kept(o outcome, err error) outcome {
+	if err == nil {
+		return o
+	}
+	s.notes.warn("not durable", time.Now(), "push not durable, answered 503", slog.Any("error", err))
+	return notDurable
+}
+
+func (s *Server) refuse(cause refusal, from netip.Addr) outcome {
+	s.metrics.refused(cause)
+	s.notes.warn(string(cause), time.Now(), "push refused",
+		slog.String("cause", string(cause)), slog.String("client", from.String()))
+	return refused
+}
+
+// panicked is a bug of ours that one push has found. It costs that push its
+// decoding, not the process its life.
+type panicked struct{ kind string }
+
+func (p *panicked) Error() string { return "internal error: " + p.kind }
+
+// isUnreadable reports whether to send the same push again would change nothing.
+func isUnreadable(err error) bool {
+	var unreadable *wire.Unreadable
+	var bug *panicked
+	return errors.As(err, &unreadable) || errors.As(err, &bug)
+}
+
+// guarded turns a panic into an error. The panic's value may hold a number or
+// a text, so only its type is told.
+func (s *Server) guarded(do func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err = &panicked{kind: fmt.Sprintf("%T", v)}
+		s.notes.warn("panic", time.Now(), "push handler panicked, the push goes to the dead letters",
+			slog.String("type", fmt.Sprintf("%T", v)), slog.String("stack", string(debug.Stack())))
+	}()
+	return do()
+}

@@ -1,0 +1,73 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// metrics counts what happens on the listener. Labels are enumerations of this
+// package; attribute sets are made once.
+type metrics struct {
+	pushes     metric.Int64Counter
+	refusals   metric.Int64Counter
+	duration   metric.Float64Histogram
+	inProgress metric.Int64UpDownCounter
+	closed     metric.Int64Counter
+
+	byOutcome map[Kind]map[outcome]metric.MeasurementOption
+	byRefusal map[refusal]metric.MeasurementOption
+	byClosed  map[string]metric.MeasurementOption
+}
+
+func newMetrics(m metric.Meter) (*metrics, error) {
+	var faults [5]error
+	s := &metrics{
+		byOutcome: map[Kind]map[outcome]metric.MeasurementOption{},
+		byRefusal: map[refusal]metric.MeasurementOption{},
+		byClosed:  map[string]metric.MeasurementOption{},
+	}
+	s.pushes, faults[0] = m.Int64Counter("smsbridge.push.requests",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests to the push listener by kind and outcome."))
+	s.refusals, faults[1] = m.Int64Counter("smsbridge.push.refusals",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests answered 401 by cause."))
+	s.duration, faults[2] = m.Float64Histogram("smsbridge.push.duration",
+		metric.WithUnit("s"), metric.WithDescription("From the complete header to the answer."),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20))
+	s.inProgress, faults[3] = m.Int64UpDownCounter("smsbridge.push.in_progress",
+		metric.WithUnit("{request}"), metric.WithDescription("Pushes read and not yet answered."))
+	s.closed, faults[4] = m.Int64Counter("smsbridge.push.connections.closed",
+		metric.WithUnit("{connection}"), metric.WithDescription("Connections closed to stay within the limits, by cause."))
+
+	for _, k := range []Kind{Report, Inbound, noKind} {
+		s.byOutcome[k] = map[outcome]metric.MeasurementOption{}
+		for _, o := range outcomes {
+			s.byOutcome[k][o] = metric.WithAttributeSet(attribute.NewSet(
+				attribute.String("kind", string(k)), attribute.String("outcome", string(o))))
+		}
+	}
+	for _, r := range refusals {
+		s.byRefusal[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", string(r))))
+	}
+	for _, c := range []string{evictedForOthers, tooManyOfParty, allAtWork} {
+		s.byClosed[c] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", c)))
+	}
+	return s, errors.Join(faults[:]...)
+}
+
+func (s *metrics) answered(k Kind, o outcome, took time.Duration) {
+	labels := s.byOutcome[k][o]
+	s.pushes.Add(context.Background(), 1, labels)
+	s.duration.Record(context.Background(), took.Seconds(), labels)
+}
+
+func (s *metrics) refused(r refusal) {
+	s.refusals.Add(context.Background(), 1, s.byRefusal[r])
+}
+
+func (s *metrics) connectionClosed(cause string) {
+	s.closed.Add(context.Background(), 1, s.byClosed[cause])
+}
