@@ -1,8 +1,8 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +92,7 @@ func (d *decoder) decode(value []byte) {
 	var seen names
 	for name, raw := range members(value) {
 		if !seen.add(name) {
-			d.fault(fieldName(name), "is given more than once", "which one counts cannot be told; give it once")
+			d.fault("value", "holds a field more than once", "which one counts cannot be told; give each once")
 			continue
 		}
 		if string(raw) != "null" {
@@ -126,7 +126,7 @@ func checkValue(value []byte) ([]byte, *Invalid) {
 	case !json.Valid(value):
 		return nil, &Invalid{"value", "is not one JSON value", "write one JSON object and nothing after it"}
 	}
-	value = trimSpace(value)
+	value = bytes.TrimSpace(value)
 	if value[0] != '{' {
 		return nil, &Invalid{"value", "is not a JSON object", "write an object with at least to and text"}
 	}
@@ -320,38 +320,16 @@ func (d *decoder) metadata(raw []byte) {
 	d.cmd.Metadata = metadata
 }
 
-// warn tells of a field that means nothing to us. The names are bounded, as they
-// are echoed in the result.
+// warn keeps the name of a field that means nothing to us. Names are bounded, as
+// the result echoes them.
 func (d *decoder) warn(name string) {
 	if len(d.cmd.Warnings) == maxWarnings {
 		return
 	}
-	d.cmd.Warnings = append(d.cmd.Warnings, fmt.Sprintf("unknown field %s", clip(name)))
-}
-
-func clip(name string) string {
 	if utf8.RuneCountInString(name) > maxWarningLength {
 		name = string([]rune(name)[:maxWarningLength])
 	}
-	return name
-}
-
-// fieldName is a name that may stand in an error: a known one, as an unknown one
-// could be anything.
-func fieldName(name string) string {
-	if known(name) {
-		return name
-	}
-	return "value"
-}
-
-func known(name string) bool {
-	switch name {
-	case "id", "to", "text", "signature", "extension", "send_at", "expires_at", "class", "on_unknown", "max_segments", "metadata":
-		return true
-	default:
-		return false
-	}
+	d.cmd.Warnings = append(d.cmd.Warnings, name)
 }
 
 // traceOf picks the W3C trace context out of a record's headers. Longer ones

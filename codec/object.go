@@ -126,11 +126,13 @@ func (o *object) texts(name string, values []string) {
 	o.raw("]")
 }
 
-// quote writes a JSON string. What is not UTF-8 becomes U+FFFD; U+2028 and
+func (o *object) quote(s string) { *o = appendQuoted(*o, s) }
+
+// appendQuoted writes a JSON string. What is not UTF-8 becomes U+FFFD; U+2028 and
 // U+2029 are escaped because JavaScript once ended lines at them.
-func (o *object) quote(s string) {
+func appendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	b := append(*o, '"')
+	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -162,7 +164,7 @@ func (o *object) quote(s string) {
 		start = i
 	}
 	b = append(b, s[start:]...)
-	*o = append(b, '"')
+	return append(b, '"')
 }
 
 func formatTime(t time.Time) string {

@@ -1,14 +1,18 @@
 package codec
 
 import (
-	"encoding/json"
+	"bytes"
 	"iter"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // The functions here walk JSON that json.Valid has accepted, so they find the
-// ends of things without judging them. One pass without reflection costs a
-// quarter of json.Unmarshal on this hot path, and unlike it shows repeated names.
+// ends of things without judging them. Unlike json.Unmarshal they show repeated
+// names and halves of surrogate pairs, and need no reflection on the hot path.
 
 // depth is the deepest nesting of arrays and objects in b, which need not be
 // valid yet: it is measured before anything works through it.
@@ -117,41 +121,63 @@ func endOfValue(b []byte, i int) int {
 // for a text with a question mark in it.
 func unquote(raw []byte) (string, bool) {
 	inner := raw[1 : len(raw)-1]
-	escaped := false
-	for _, c := range inner {
-		if c == '\\' {
-			escaped = true
-			break
-		}
-	}
-	if !escaped {
+	at := bytes.IndexByte(inner, '\\')
+	if at < 0 {
 		return string(inner), true
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return "", false
-	}
-	return s, strings.Count(s, "\ufffd") == countReplacements(inner)
-}
-
-// countReplacements counts the replacement characters that were really written.
-func countReplacements(inner []byte) int {
-	n := strings.Count(string(inner), "\ufffd")
-	lower := strings.ToLower(string(inner))
-	for i := 0; i+5 < len(lower); i++ {
-		if lower[i] != '\\' {
+	out, whole := make([]byte, 0, len(inner)), true
+	for ; at >= 0; at = bytes.IndexByte(inner, '\\') {
+		out = append(out, inner[:at]...)
+		inner = inner[at:]
+		if inner[1] != 'u' {
+			out = append(out, unescapeByte(inner[1]))
+			inner = inner[2:]
 			continue
 		}
-		if lower[i+1:i+6] == "ufffd" {
-			n++
-		}
-		i++ // an escaped backslash begins nothing
+		r, size := unescapeRune(inner)
+		whole = whole && size > 0
+		out = utf8.AppendRune(out, r)
+		inner = inner[max(size, 6):]
 	}
-	return n
+	return string(append(out, inner...)), whole
 }
 
-func trimSpace(b []byte) []byte {
-	return []byte(strings.TrimSpace(string(b)))
+// unescapeRune decodes the escape \uXXXX, or the two of a surrogate pair, that b
+// begins with. Half of a pair is U+FFFD of size 0.
+func unescapeRune(b []byte) (r rune, size int) {
+	r = hexRune(b[2:6])
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	if len(b) < 12 || b[6] != '\\' || b[7] != 'u' {
+		return utf8.RuneError, 0
+	}
+	if r = utf16.DecodeRune(r, hexRune(b[8:12])); r == utf8.RuneError {
+		return r, 0
+	}
+	return r, 12
+}
+
+func hexRune(b []byte) rune {
+	n, _ := strconv.ParseUint(string(b), 16, 16)
+	return rune(n)
+}
+
+func unescapeByte(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	default: // quotation mark, slash, backslash
+		return c
+	}
 }
 
 // names remembers which names an object has shown. Commands have few, so a short
@@ -164,10 +190,8 @@ type names struct {
 
 // add reports false when name was there before.
 func (s *names) add(name string) bool {
-	for _, old := range s.few[:s.n] {
-		if old == name {
-			return false
-		}
+	if slices.Contains(s.few[:s.n], name) {
+		return false
 	}
 	if s.n < len(s.few) {
 		s.few[s.n] = name

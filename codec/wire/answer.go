@@ -35,32 +35,31 @@ type Answer struct {
 // code,sendid,invalidcount,successcount,blackcount,msg on success and code,msg
 // else. Also read: full-width commas, and the short code,sendid,successcount,msg.
 //
-// A line that was cut must not pass for another one, so the field before the one
-// in doubt has to be ended by its comma: "1" may be the beginning of "13", a
-// sendid at the end of the line may lack digits, and four fields that end in
-// digits are the beginning of six.
+// A line that was cut must not pass for another one: "1" may be the beginning of
+// "13", a sendid at the end of the line may lack digits, and four fields that end
+// in digits are the beginning of six. So each has to be ended by its comma; codes
+// of two characters stand alone as well, as no longer ones are known.
 func ParseAnswer(body []byte) (Answer, error) {
 	line, err := firstLine(body)
 	if err != nil {
 		return Answer{}, err
 	}
-	a, err := parseAnswerLine(line, ",")
+	a, err := parseAnswerLine(line)
 	if err != nil && strings.Contains(line, "，") {
-		return parseAnswerLine(strings.ReplaceAll(line, "，", ","), ",")
+		return parseAnswerLine(strings.ReplaceAll(line, "，", ","))
 	}
 	return a, err
 }
 
-func parseAnswerLine(line, comma string) (Answer, error) {
-	code, rest, found := strings.Cut(line, comma)
-	code = strings.TrimSpace(code)
-	if !found || !isCode(code) {
-		return Answer{}, unreadable("it does not begin with a code and a comma")
+func parseAnswerLine(line string) (Answer, error) {
+	code, rest, err := cutCode(line)
+	if err != nil {
+		return Answer{}, err
 	}
 	if code != "0" {
 		return Answer{Code: code, Text: cleanText(rest)}, nil
 	}
-	fields := strings.SplitN(rest, comma, 5)
+	fields := strings.SplitN(rest, ",", 5)
 	for i := range fields {
 		fields[i] = strings.TrimSpace(fields[i])
 	}
@@ -82,8 +81,8 @@ func (a *Answer) readCounts(fields []string) error {
 		if len(fields) > 3 {
 			a.Text = cleanText(fields[3])
 		}
-	case len(fields) == 2 && isCount(fields[0]) && fields[1] != "" && !isDigits(fields[1]):
-		a.Accepted, a.Text = count(fields[0]), cleanText(fields[1])
+	case len(fields) >= 2 && isCount(fields[0]) && fields[1] != "" && !isDigits(fields[1]):
+		a.Accepted, a.Text = count(fields[0]), cleanText(strings.Join(fields[1:], ","))
 	default:
 		return unreadable("code 0 without its counts")
 	}
@@ -103,16 +102,14 @@ func ParseBalance(body []byte) (Balance, error) {
 	if err != nil {
 		return Balance{}, err
 	}
-	code, rest, found := strings.Cut(strings.ReplaceAll(line, "，", ","), ",")
-	code = strings.TrimSpace(code)
-	if !found || !isCode(code) {
-		return Balance{}, unreadable("it does not begin with a code and a comma")
+	code, rest, err := cutCode(strings.ReplaceAll(line, "，", ","))
+	if err != nil {
+		return Balance{}, err
 	}
 	if code != "0" {
 		return Balance{Code: code, Text: cleanText(rest)}, nil
 	}
-	amount, _, _ := strings.Cut(rest, ",")
-	amount = strings.TrimSpace(amount)
+	amount := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), ","))
 	if !isAmount(amount) {
 		return Balance{}, unreadable("code 0 without a decimal number")
 	}
@@ -161,6 +158,16 @@ func cleanText(s string) string {
 		s = string([]rune(s)[:maxAnswerText])
 	}
 	return s
+}
+
+// cutCode cuts the code off the beginning of a line.
+func cutCode(line string) (code, rest string, err error) {
+	code, rest, ended := strings.Cut(line, ",")
+	code = strings.TrimSpace(code)
+	if !isCode(code) || !ended && len(code) < 2 {
+		return "", "", unreadable("it does not begin with a code and a comma")
+	}
+	return code, rest, nil
 }
 
 // isCode reports whether s is a code as the provider numbers them. "00" or "+0"

@@ -116,7 +116,7 @@ func cutRecord(s string) (mo MO, rest string, ok bool) {
 // cutTail reads time#@#digits.
 func cutTail(s string) (sent time.Time, extension, rest string, ok bool) {
 	const longestTime, longestExtension = 24, 20
-	stamp, rest, found := strings.Cut(s[:min(len(s), longestTime+len(fieldMark))], fieldMark)
+	stamp, _, found := strings.Cut(s[:min(len(s), longestTime+len(fieldMark))], fieldMark)
 	if !found {
 		return time.Time{}, "", "", false
 	}

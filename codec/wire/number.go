@@ -31,6 +31,9 @@ func NormalizeNumber(s string) (digits string, ok bool) {
 	return s, len(s) == 11 && s[0] == '1' && isDigits(s)
 }
 
+// Address books put marks of writing direction around a copied number.
+const blanksAndDashes = " \t\r\n\u00a0\u200b\u200e\u200f\u202a\u202c\u202d\ufeff-‐‑‒–—−"
+
 // strip drops blanks and dashes and folds full-width forms. It reports false
 // where anything but digits and a leading plus remains.
 func strip(s string) (string, bool) {
@@ -40,7 +43,7 @@ func strip(s string) (string, bool) {
 		switch {
 		case '0' <= r && r <= '9', r == '+' && len(out) == 0:
 			out = append(out, byte(r))
-		case strings.ContainsRune(" \t\r\n\u00a0\u200b\ufeff-‐‑‒–—−", r):
+		case strings.ContainsRune(blanksAndDashes, r):
 		default:
 			return "", false
 		}

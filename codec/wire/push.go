@@ -1,9 +1,10 @@
 package wire
 
 import (
-	"encoding/hex"
 	"fmt"
 	"mime"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,27 +75,37 @@ func declaresGB(contentType string) bool {
 
 // readForm reads name=value pairs joined by &. Unlike net/url it keeps what
 // senders that do not encode give: a semicolon, a bare percent sign, raw text,
-// and an & inside of a raw text, which shows as a pair that nobody knows.
+// and an & in the text of args, which shows as a pair that nobody knows.
 func readForm(s string, gb bool, known []string) (map[string]string, error) {
+	s = strings.Trim(s, "\r\n")
 	raw := make(map[string]string)
-	last, seen := "", 0
-	for pair := range strings.SplitSeq(strings.Trim(s, "\r\n"), "&") {
-		name, value, _ := strings.Cut(pair, "=")
+	args, seen := -1, 0 // args is where the value of args begins while it may go on
+	for at := 0; at <= len(s); {
+		end := len(s)
+		if i := strings.IndexByte(s[at:], '&'); i >= 0 {
+			end = at + i
+		}
+		name, value, _ := strings.Cut(s[at:end], "=")
 		name = strings.TrimSpace(unescape(name))
-		if !contains(known, name) {
-			if last != "" && isRaw(raw[last]) {
-				raw[last] += "&" + pair
+		at = end + 1
+		if !slices.Contains(known, name) {
+			if args >= 0 {
+				raw["args"] = s[args:end]
 				continue
 			}
-			last = ""
-		} else {
-			if _, twice := raw[name]; twice {
-				return nil, &Unreadable{Field: name, Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
-			}
-			raw[name], last = value, name
+			name = ""
+		} else if _, twice := raw[name]; twice {
+			return nil, &Unreadable{Field: name, Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
 		}
 		if seen++; seen > MaxParameters {
 			return nil, &Unreadable{Rule: fmt.Sprintf("has more than %d parameters", MaxParameters), Remedy: "send the documented ones only"}
+		}
+		args = -1
+		if name == "args" && isRaw(value) {
+			args = end - len(value)
+		}
+		if name != "" {
+			raw[name] = value
 		}
 	}
 	for name, value := range raw {
@@ -139,8 +150,8 @@ func unescape(s string) string {
 			c = ' '
 		}
 		if c == '%' && i+2 < len(s) {
-			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
-				c = b[0]
+			if b, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				c = byte(b)
 				i += 2
 			}
 		}
@@ -156,13 +167,4 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
