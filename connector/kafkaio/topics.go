@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/createtopics"
+	"github.com/segmentio/kafka-go/protocol/describeconfigs"
 )
 
 // Topic is a topic as the cluster describes it.
@@ -144,4 +145,32 @@ func orDefault(n int) int32 {
 		return -1
 	}
 	return int32(n)
+}
+
+// TopicConfig returns the configuration of a topic as it is in force, defaults
+// included. The right to see it (DescribeConfigs) is an optional one: callers
+// meet ErrUnauthorized and say what they could not check.
+func (c *Client) TopicConfig(ctx context.Context, topic string) (map[string]string, error) {
+	config := map[string]string{}
+	err := c.persist(ctx, func() error {
+		res, err := c.ask(ctx, anyBroker, &describeconfigs.Request{
+			Resources: []describeconfigs.RequestResource{{ResourceType: int8(kafka.ResourceTypeTopic), ResourceName: topic}},
+		})
+		if err != nil {
+			return err
+		}
+		for _, resource := range res.(*describeconfigs.Response).Resources {
+			if resource.ErrorCode != 0 {
+				return brokerError(kafka.Error(resource.ErrorCode), topic, AnyPartition)
+			}
+			for _, entry := range resource.ConfigEntries {
+				config[entry.ConfigName] = entry.ConfigValue
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return config, nil
 }
