@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -27,6 +28,7 @@ func (f submitFunc) Submit(ctx context.Context, r provider.Request) (wire.Answer
 // lab is a submitter among fakes. Everything that it is asked is written down.
 type lab struct {
 	*Submitter
+	t     *testing.T
 	line  *Line
 	guard *recorder
 
@@ -40,7 +42,7 @@ type lab struct {
 // newLab must be called in a synctest bubble: what it starts ends with t.
 func newLab(t *testing.T, submit submitFunc, balance balanceFunc, change func(*Config)) *lab {
 	t.Helper()
-	l := &lab{start: time.Now(), guard: &recorder{}}
+	l := &lab{t: t, start: time.Now(), guard: &recorder{}}
 	log := slog.New(slog.DiscardHandler)
 	c := Config{
 		Rate: NewRate(0), Account: "default", MaxRecipients: 500, MaxInFlight: 64,
@@ -96,6 +98,13 @@ func (l *lab) must(t *testing.T, cmd sms.Command) sms.Result {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// another submits a command beside the one that the test is about, and returns
+// when it waits.
+func (l *lab) another() {
+	go func() { _, _ = l.Submit(l.t.Context(), l.t.Context(), command(1), History{}, l.guard) }()
+	synctest.Wait()
 }
 
 // command is a text to so many made-up numbers.
@@ -234,3 +243,35 @@ func balanceFails(class provider.Class) balanceFunc {
 }
 
 var healthy = balanceOf("0", "1000")
+
+type wireAnswer = wire.Answer
+
+// rising is an account that is topped up between two questions.
+func rising() balanceFunc {
+	amounts := []string{"0", "0", "100"}
+	return func(context.Context) (wire.Balance, *provider.Failure) {
+		amount := amounts[0]
+		if len(amounts) > 1 {
+			amounts = amounts[1:]
+		}
+		return wire.Balance{Code: "0", Amount: amount}, nil
+	}
+}
+
+func hangsFor(d time.Duration) submitFunc {
+	return func(ctx context.Context, _ provider.Request) (wire.Answer, *provider.Failure) {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		return wire.Answer{}, &provider.Failure{Class: provider.Unknown, Reason: sms.Timeout}
+	}
+}
+
+// slowly takes five seconds.
+func slowly(f submitFunc) submitFunc {
+	return func(ctx context.Context, r provider.Request) (wire.Answer, *provider.Failure) {
+		time.Sleep(5 * time.Second)
+		return f(ctx, r)
+	}
+}

@@ -105,6 +105,15 @@ func (s *Submitter) Invalid(cmd sms.Command, err error) sms.Result {
 	return r
 }
 
+// Interrupted is the result of a command that made this process fail, before or
+// after its submit: nobody knows.
+func (s *Submitter) Interrupted(cmd sms.Command) sms.Result {
+	r := s.result(&cmd)
+	r.Status, r.Reason, r.Detail = sms.Unknown, sms.Interrupted, detailOf(sms.Unknown, sms.Interrupted)
+	s.tell(context.Background(), &r, r.At)
+	return r
+}
+
 // Duplicate is the result of a command whose id was used before. Its revision
 // is 0, so that it never replaces the first one's.
 func (s *Submitter) Duplicate(cmd sms.Command, first sms.First) sms.Result {
