@@ -1,0 +1,104 @@
+package kafkaio
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// produceVersion is the version of Produce that brokers from Kafka 2.1 on take,
+// the last before the encoding changes without giving us anything.
+const produceVersion = 7
+
+// errAbandoned ends a request that was not sent. Being a protocol.ErrNoRecord it
+// makes kafka-go keep the connection, which has seen nothing of it.
+var errAbandoned = fmt.Errorf("request taken back before it was sent: %w", protocol.ErrNoRecord)
+
+// produceRequest is our own Produce request: kafka-go's knows one producer id
+// for all and encodes anew what must be the same bytes.
+type produceRequest struct {
+	broker int32
+	id     int32
+	bytes  []byte // all of it
+	state  atomic.Int32
+}
+
+// What became of a request; the first to change it decides. Whether a request
+// was begun tells records that may be in the log from those that cannot be.
+const (
+	requestNew int32 = iota
+	requestBegun
+	requestAbandoned
+)
+
+// abandon reports whether the request was not begun, and keeps it from being so.
+func (r *produceRequest) abandon() bool {
+	return r.state.CompareAndSwap(requestNew, requestAbandoned) || r.state.Load() == requestAbandoned
+}
+
+// produceAnswer is the body of an answer.
+type produceAnswer struct{ body []byte }
+
+// ApiKey implements protocol.Message.
+func (*produceRequest) ApiKey() protocol.ApiKey { return protocol.Produce } //nolint:revive // the interface's spelling
+
+// ApiKey implements protocol.Message.
+func (*produceAnswer) ApiKey() protocol.ApiKey { return protocol.Produce } //nolint:revive // the interface's spelling
+
+// Broker implements protocol.BrokerMessage.
+func (r *produceRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
+	return protocol.Broker{ID: r.broker}, nil
+}
+
+// Required implements protocol.RawExchanger.
+func (*produceRequest) Required(map[protocol.ApiKey]int16) bool { return true }
+
+// RawExchange implements protocol.RawExchanger.
+func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	if !r.state.CompareAndSwap(requestNew, requestBegun) {
+		return nil, errAbandoned
+	}
+	if _, err := rw.Write(r.bytes); err != nil {
+		return nil, err
+	}
+	size, err := answerSize(rw, maxAnswer)
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(rw, body); err != nil {
+		return nil, err
+	}
+	if got := int32(binary.BigEndian.Uint32(body)); got != r.id {
+		return nil, fmt.Errorf("answer to request %d came for request %d", got, r.id)
+	}
+	return &produceAnswer{body[4:]}, nil
+}
+
+// each calls f with what the broker says about each partition.
+func (a *produceAnswer) each(f func(topic []byte, partition int32, s stored)) error {
+	r := &reader{b: a.body}
+	for range r.array(6) {
+		topic := r.take(int(r.int16()))
+		for range r.array(30) {
+			partition := r.int32()
+			s := stored{code: kafka.Error(r.int16()), offset: r.int64()}
+			r.int64() // append time
+			r.int64() // start of the log
+			if r.bad {
+				break
+			}
+			f(topic, partition, s)
+		}
+	}
+	r.int32() // throttle
+	if r.bad {
+		return errors.New("the broker's answer to Produce cannot be read")
+	}
+	return nil
+}
