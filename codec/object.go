@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -26,12 +25,14 @@ func (o *object) end() []byte {
 
 // name begins a member.
 func (o *object) name(name string) {
-	if last := (*o)[len(*o)-1]; last != '{' && last != '[' {
-		*o = append(*o, ',')
+	b := *o
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
 	}
-	*o = append(*o, '"')
-	*o = append(*o, name...)
-	*o = append(*o, '"', ':')
+	b = append(b, '"')
+	b = append(b, name...)
+	b = append(b, '"', ':')
+	*o = b
 }
 
 // next begins an element of an array.
@@ -78,9 +79,11 @@ func (o *object) time(name string, t time.Time) {
 		o.raw("null")
 		return
 	}
-	*o = append(*o, '"')
-	*o = t.UTC().AppendFormat(*o, TimeLayout)
-	*o = append(*o, '"')
+	b := *o
+	b = append(b, '"')
+	b = t.UTC().AppendFormat(b, TimeLayout)
+	b = append(b, '"')
+	*o = b
 }
 
 func (o *object) position(name string, p sms.Position) {
@@ -103,9 +106,14 @@ func (o *object) metadata(m map[string]string) {
 		o.null("metadata")
 		return
 	}
+	keys := make([]string, 0, 8)
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
 	o.name("metadata")
 	o.raw("{")
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	for i, key := range keys {
 		if i > 0 {
 			o.raw(",")
 		}

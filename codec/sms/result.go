@@ -119,17 +119,11 @@ type Result struct {
 	Trace            Trace // of the span that made this result
 }
 
-// ProviderMessageID is the sendid of the only submission that has one, and
-// empty when several or none have.
+// ProviderMessageID is the sendid of the only submission, and empty when there
+// are several or none.
 func (r *Result) ProviderMessageID() string {
-	id := ""
-	for i := range r.Submissions {
-		if s := r.Submissions[i].ProviderMessageID; s != "" {
-			if id != "" {
-				return ""
-			}
-			id = s
-		}
+	if len(r.Submissions) != 1 {
+		return ""
 	}
-	return id
+	return r.Submissions[0].ProviderMessageID
 }
