@@ -2,8 +2,11 @@ package config
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // environ gives the test exactly the variables of pairs, each NAME=value
@@ -64,5 +67,137 @@ func TestLoadGivesTheContractsDefaults(t *testing.T) {
 		if !strings.Contains(out.String(), "\n"+prefix+line+"\n") {
 			t.Errorf("not printed: %s", line)
 		}
+	}
+}
+
+func TestTopicDefaultsBeginWithThePrefix(t *testing.T) {
+	c, err := load(t, "TOPIC_PREFIX=otp-", "TOPIC_RESULTS=elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{
+		c.Topics.Commands, c.Topics.Results, c.Topics.Reports, c.Topics.Inbound,
+		c.Topics.DeadLetter, c.Topics.Account, c.Topics.Journal,
+	}
+	want := []string{
+		"otp-commands", "elsewhere", "otp-reports", "otp-inbound",
+		"otp-deadletter", "otp-account", "otp-bridge.journal",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestLoadReadsValuesOfEveryKind(t *testing.T) {
+	c, err := load(t,
+		"KAFKA_BROKERS=one:9092, two:9093,,", "KAFKA_CREATE_TOPICS=on", "PROVIDER_BALANCE_URL=https://other.example/balance",
+		"PROVIDER_RATE=0.5", "PROVIDER_TIMEOUT=900ms", "PUSH_ALLOW=192.0.2.7,10.1.2.3/8,::ffff:192.0.2.8,2001:db8::/32",
+		"PROVIDER_MAX_IN_FLIGHT=7", "PUSH_TOKEN=token-1",
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Kafka.Brokers; !slices.Equal(got, List{"one:9092", "two:9093"}) {
+		t.Errorf("brokers %v", got)
+	}
+	if got := c.Push.Allow.String(); got != "192.0.2.7/32,10.0.0.0/8,192.0.2.8/32,2001:db8::/32" {
+		t.Errorf("networks %v", got)
+	}
+	if !c.Kafka.CreateTopics || c.Provider.BalanceURL != "https://other.example/balance" || c.Provider.Rate != 0.5 ||
+		c.Provider.Timeout != 900*time.Millisecond || c.Provider.MaxInFlight != 7 {
+		t.Errorf("got %+v", c.Provider)
+	}
+	if c.Push.Token.Value() != "token-1" || c.Provider.Password.Value() != "password-canary" {
+		t.Error("a secret lost its value")
+	}
+}
+
+func TestEmptyVariableCountsAsNotSet(t *testing.T) {
+	c, err := load(t, "KAFKA_GROUP=", "PROVIDER_TIMEOUT=", "PUSH_TOKEN=", "PUSH_TOKEN_FILE=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kafka.Group != "smsbridge" || c.Provider.Timeout != 15*time.Second || c.Push.Token.IsSet() {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestVariablesWithoutOurPrefixAreSomebodyElses(t *testing.T) {
+	t.Setenv("KAFKA_GROUP", "stranger")
+	t.Setenv("PROVIDER_TIMEOUT", "nonsense")
+	c, err := load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kafka.Group != "smsbridge" {
+		t.Errorf("took the group %s", c.Kafka.Group)
+	}
+}
+
+func TestEveryVariableIsDescribed(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, v := range new(Config).variables() {
+		tag := v.field.Tag
+		if v.name == "" || tag.Get("desc") == "" || seen[v.name] {
+			t.Errorf("%s.%s: name and description must be there, and the name only once", v.area, v.field.Name)
+		}
+		if (tag.Get("min") == "") != (tag.Get("max") == "") {
+			t.Errorf("%s has half a range", v.name)
+		}
+		if _, hasRange := tag.Lookup("min"); !hasRange && (v.value.CanInt() || v.value.CanFloat()) {
+			t.Errorf("%s is a number without a range", v.name)
+		}
+		seen[v.name] = true
+	}
+}
+
+func TestPrintHoldsNoSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("token-canary\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := load(t, "PUSH_TOKEN_FILE="+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "canary") {
+		t.Errorf("got %s", &out)
+	}
+	for _, line := range []string{"PROVIDER_PASSWORD=******", "PUSH_TOKEN_FILE=" + file} {
+		if !strings.Contains(out.String(), "\n"+prefix+line+"\n") {
+			t.Errorf("not printed: %s", line)
+		}
+	}
+}
+
+func TestPrintedConfigurationCanBeLoadedAgain(t *testing.T) {
+	c, err := load(t, "PROVIDER_RATE=2.5", "VALIDITY_OTP=90s", "PUSH_ALLOW=10.0.0.0/8", "MO_HELP=帮助,HELP")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, second strings.Builder
+	if err := c.Print(&first); err != nil {
+		t.Fatal(err)
+	}
+	var pairs []string
+	for line := range strings.Lines(first.String()) {
+		if pair, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), prefix); ok {
+			pairs = append(pairs, pair)
+		}
+	}
+	environ(t, pairs...)
+	c, err = Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Print(&second); err != nil {
+		t.Fatal(err)
+	}
+	if first.String() != second.String() {
+		t.Errorf("got %s\nwant %s", &second, &first)
 	}
 }
