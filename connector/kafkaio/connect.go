@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -142,7 +143,9 @@ func tlsRemedy(err error) string {
 		return "KAFKA_BROKERS: call the broker by a name that stands in its certificate, or give it a certificate for this one"
 	case errors.As(err, &invalid):
 		return "KAFKA_TLS: the broker's certificate is not valid; check its dates, its use, and the clock of this machine"
-	case errors.As(err, &header), hungUp(err):
+	case errors.As(err, &header), hungUp(err), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		// Read as Kafka's framing, a client's greeting announces hundreds of
+		// megabytes, which brokers refuse by hanging up, and others wait for.
 		return "KAFKA_TLS: unset it, or use the listener that speaks TLS; this one does not"
 	case isRemoteAlert(err):
 		return "KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE: the broker wants a certificate of ours that it trusts"

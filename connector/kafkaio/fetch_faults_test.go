@@ -1,0 +1,258 @@
+package kafkaio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// logged collects log lines.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) count(message string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), message)
+}
+
+func openLogged(t *testing.T, brokers []string) (*Client, *logged) {
+	t.Helper()
+	log := new(logged)
+	c, err := Open(Config{Brokers: brokers, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, log
+}
+
+func numbered(topic string, from, to int) []*kgo.Record {
+	var records []*kgo.Record
+	for i := from; i < to; i++ {
+		records = append(records, &kgo.Record{Topic: topic, Value: fmt.Append(nil, i)})
+	}
+	return records
+}
+
+func inOrder(t *testing.T, records []Record, n int) {
+	t.Helper()
+	if len(records) != n {
+		t.Fatalf("%d records, want %d", len(records), n)
+	}
+	for i, r := range records {
+		if string(r.Value) != fmt.Sprint(i) {
+			t.Fatalf("record %d is %s", i, r.Value)
+		}
+	}
+}
+
+func TestALeaderThatMovesIsFollowed(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t, kfake.NumBrokers(3), kfake.SeedTopics(1, "t"))
+	c := openClient(t, fake.ListenAddrs())
+	cl := newKgo(t, fake.ListenAddrs())
+	f := c.Fetcher(FetchConfig{Topic: "t"})
+	var all []Record
+	for round := range 6 {
+		// Nobody else answers for the partition, or the old leader would go on.
+		fake.SetFollowers("t", 0, []int32{})
+		if err := fake.MoveTopicPartition("t", 0, int32(round%3)); err != nil {
+			t.Fatal(err)
+		}
+		produceAll(t, cl, numbered("t", 10*round, 10*round+10)...)
+		all = append(all, readUntil(t, f, int64(10*round+10))...)
+		if got := end(t, c, "t"); got != int64(10*round+10) {
+			t.Fatalf("the end is %d", got)
+		}
+	}
+	inOrder(t, all, 60)
+}
+
+func TestWhatIsTemporaryIsWaitedOutAndToldOnce(t *testing.T) {
+	t.Parallel()
+	for _, code := range []*kerr.Error{
+		kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition, kerr.LeaderNotAvailable, kerr.ReplicaNotAvailable,
+		kerr.KafkaStorageError, kerr.FencedLeaderEpoch, kerr.UnknownLeaderEpoch, kerr.UnknownServerError, kerr.OffsetNotAvailable,
+	} {
+		t.Run(code.Message, func(t *testing.T) {
+			t.Parallel()
+			fake := startFake(t, kfake.SeedTopics(1, "t"))
+			produceAll(t, newKgo(t, fake.ListenAddrs()), numbered("t", 0, 5)...)
+			fault := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: code, Count: 3})
+			c, log := openLogged(t, fake.ListenAddrs())
+			inOrder(t, readUntil(t, c.Fetcher(FetchConfig{Topic: "t"}), 5), 5)
+			if fault.Hits() != 3 {
+				t.Errorf("%d faults were met", fault.Hits())
+			}
+			if log.count("cannot fetch") != 1 || log.count("fetching again") != 1 {
+				t.Errorf("logged %s", log.b.String())
+			}
+		})
+	}
+}
+
+func TestConnectionsThatBreakAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t, kfake.SeedTopics(1, "t"))
+	produceAll(t, newKgo(t, fake.ListenAddrs()), numbered("t", 0, 5)...)
+	c := openClient(t, fake.ListenAddrs())
+	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.Metadata, kmsg.ListOffsets} {
+		broken := 0
+		fake.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			if broken++; broken > 2 {
+				return nil, nil, false
+			}
+			fake.KeepControl()
+			return nil, errors.New("cut"), true
+		})
+		c.refresh()
+		inOrder(t, readUntil(t, c.Fetcher(FetchConfig{Topic: "t"}), 5), 5)
+		if got := end(t, c, "t"); got != 5 {
+			t.Fatalf("the end is %d", got)
+		}
+	}
+}
+
+func TestADamagedBatchIsFetchedAgainThenToldThenSkipped(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t, kfake.SeedTopics(1, "t"))
+	cl := newKgo(t, fake.ListenAddrs())
+	for i := range 3 {
+		produceAll(t, cl, numbered("t", i, i+1)...)
+	}
+	damage := 0
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		asked := req.(*kmsg.FetchRequest).Topics[0].Partitions[0].FetchOffset
+		set := setOf(recordsAt("0"), recordsAt("1").at(1), recordsAt("2").at(2))
+		one := len(set) / 3
+		if asked == 1 {
+			set = set[one:]
+			if damage > 0 {
+				damage--
+				set[one-1] ^= 1
+			}
+		} else if asked == 2 {
+			set = set[2*one:]
+		}
+		return fetchResponse(req, set), nil, true
+	})
+	c := openClient(t, fake.ListenAddrs())
+
+	damage = 1 // on the way
+	f := c.Fetcher(FetchConfig{Topic: "t", Offset: 1})
+	inOrder(t, append([]Record{{Value: []byte("0")}}, readUntil(t, f, 3)...), 3)
+
+	damage = 2 // for good
+	f = c.Fetcher(FetchConfig{Topic: "t", Offset: 1})
+	_, err := f.Next(t.Context())
+	var batch *BatchError
+	if !errors.As(err, &batch) || !errors.Is(err, ErrCorrupt) || batch.Offset != 1 || f.Position() != 1 {
+		t.Fatal(err)
+	}
+	f.Skip(batch.Next)
+	if got := readUntil(t, f, 3); len(got) != 1 || got[0].Offset != 2 {
+		t.Fatalf("after the skip: %+v", got)
+	}
+}
+
+// fetchResponse answers a fetch of one partition with a set of batches.
+func fetchResponse(req kmsg.Request, set []byte) kmsg.Response {
+	res := req.ResponseKind().(*kmsg.FetchResponse)
+	asked := req.(*kmsg.FetchRequest).Topics[0]
+	res.Topics = []kmsg.FetchResponseTopic{{Topic: asked.Topic, Partitions: []kmsg.FetchResponseTopicPartition{{
+		Partition: asked.Partitions[0].Partition, HighWatermark: 100, RecordBatches: set,
+	}}}}
+	return res
+}
+
+func TestABatchThatIsCutThoughItIsTheOnlyOneIsNotWaitedForForever(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t, kfake.SeedTopics(1, "t"))
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		return fetchResponse(req, recordsAt("0").bytes()[:40]), nil, true
+	})
+	_, err := openClient(t, fake.ListenAddrs()).Fetcher(FetchConfig{Topic: "t"}).Next(t.Context())
+	if !errors.Is(err, ErrCorrupt) {
+		t.Fatal(err)
+	}
+}
+
+// virtual is an embedded broker whose network and clock are the bubble's own.
+func virtual(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, *Client, *logged) {
+	t.Helper()
+	network := new(kfake.VirtualNetwork)
+	fake, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.ListenFn(network.Listen))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(logged)
+	c, err := Open(Config{Brokers: fake.ListenAddrs(), Dial: network.DialContext, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Close()
+		fake.Close()
+	})
+	return fake, c, log
+}
+
+func TestATopicThatStaysUnknownIsToldAfterAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c, log := virtual(t)
+		begun := time.Now()
+		_, err := c.Fetcher(FetchConfig{Topic: "gone"}).Next(t.Context())
+		if took := time.Since(begun); !errors.Is(err, kafka.UnknownTopicOrPartition) || took < unknownPatience || took > unknownPatience+10*time.Second {
+			t.Fatalf("after %v: %v", took, err)
+		}
+		if log.count("cannot fetch") != 1 {
+			t.Errorf("logged %s", log.b.String())
+		}
+	})
+}
+
+func TestABrokerThatFallsSilentIsLeftAfterItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake, c, _ := virtual(t, kfake.SeedTopics(1, "t"))
+		silent := make(chan struct{})
+		fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			fake.SleepControl(func() { <-silent })
+			return nil, errors.New("cut"), true
+		})
+		defer close(silent)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		f := c.Fetcher(FetchConfig{Topic: "t"})
+		begun := time.Now()
+		_, err := f.fetch(ctx)
+		if took := time.Since(begun); err == nil || took != defaultFetchWait+fetchSlack {
+			t.Fatalf("after %v: %v", took, err)
+		}
+	})
+}
