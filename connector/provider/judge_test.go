@@ -227,8 +227,8 @@ func TestWhatNeverLeftIsNotSent(t *testing.T) {
 func TestRequestThatWasCutIsNotSent(t *testing.T) {
 	t.Parallel()
 	large := text
-	large.Content = strings.Repeat("a", 32<<20) // more than any buffer on the way holds
-	given := make(chan struct{}) // closed when the client has given up
+	large.Content = strings.Repeat("a", 1<<20) // more than the buffers on the way hold
+	given := make(chan struct{})               // closed when the client has given up
 	tests := map[string]struct {
 		serve  func(p *peer)
 		reason sms.Reason
@@ -241,8 +241,23 @@ func TestRequestThatWasCutIsNotSent(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			server := raw(t, tt.serve)
-			_, f := newClient(t, server.URL, within(2*time.Second)).Submit(t.Context(), large)
+			server := raw(t, func(p *peer) {
+				p.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+				tt.serve(p)
+			})
+			timeout := 10 * time.Second
+			if tt.reason == sms.Timeout {
+				timeout = 500 * time.Millisecond
+			}
+			_, f := newClient(t, server.URL, within(timeout), func(c *Config) {
+				c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+					nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
+					if err == nil {
+						err = nc.(*net.TCPConn).SetWriteBuffer(4 << 10)
+					}
+					return nc, err
+				}
+			}).Submit(t.Context(), large)
 			if f == nil || f.Class != NotSent || f.Reason != tt.reason {
 				t.Errorf("%+v, want not sent, %v", f, tt.reason)
 			}

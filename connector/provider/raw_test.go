@@ -66,11 +66,11 @@ func response(status, header, body string) string {
 
 // raw serves each connection with serve in its own goroutine and closes it
 // afterwards.
-func raw(t testing.TB, serve func(p *peer)) *rawServer {
-	t.Helper()
+func raw(tb testing.TB, serve func(p *peer)) *rawServer {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := &rawServer{URL: "http://" + l.Addr().String() + "/secretpath?secret=query"}
 	var (
@@ -94,7 +94,7 @@ func raw(t testing.TB, serve func(p *peer)) *rawServer {
 			})
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		l.Close()
 		mu.Lock()
 		for _, c := range open {
@@ -129,8 +129,8 @@ func always(said string) func(p *peer) {
 	}
 }
 
-func newClient(t testing.TB, url string, change ...func(*Config)) *Client {
-	t.Helper()
+func newClient(tb testing.TB, url string, change ...func(*Config)) *Client {
+	tb.Helper()
 	cfg := Config{
 		URL: url, Timeout: 10 * time.Second, MaxInFlight: 64,
 		Name: func() string { return "canaryname" }, Password: func() string { return canaryPassword },
@@ -140,9 +140,9 @@ func newClient(t testing.TB, url string, change ...func(*Config)) *Client {
 	}
 	c, err := New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	tb.Cleanup(c.Close)
 	return c
 }
 
