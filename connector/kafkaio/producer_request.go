@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -15,30 +14,13 @@ import (
 // the last before the encoding changes without giving us anything.
 const produceVersion = 7
 
-// errAbandoned ends a request that was not sent. Being a protocol.ErrNoRecord it
-// makes kafka-go keep the connection, which has seen nothing of it.
-var errAbandoned = fmt.Errorf("request taken back before it was sent: %w", protocol.ErrNoRecord)
-
 // produceRequest is our own Produce request: kafka-go's knows one producer id
 // for all and encodes anew what must be the same bytes.
 type produceRequest struct {
+	gate
 	broker int32
 	id     int32
 	bytes  []byte // all of it
-	state  atomic.Int32
-}
-
-// What became of a request; the first to change it decides. Whether a request
-// was begun tells records that may be in the log from those that cannot be.
-const (
-	requestNew int32 = iota
-	requestBegun
-	requestAbandoned
-)
-
-// abandon reports whether the request was not begun, and keeps it from being so.
-func (r *produceRequest) abandon() bool {
-	return r.state.CompareAndSwap(requestNew, requestAbandoned) || r.state.Load() == requestAbandoned
 }
 
 // produceAnswer is the body of an answer.
@@ -60,8 +42,8 @@ func (*produceRequest) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange implements protocol.RawExchanger.
 func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	if !r.state.CompareAndSwap(requestNew, requestBegun) {
-		return nil, errAbandoned
+	if err := r.begin(); err != nil {
+		return nil, err
 	}
 	if _, err := rw.Write(r.bytes); err != nil {
 		return nil, err
