@@ -156,7 +156,7 @@ func cause(err error) error {
 	return err
 }
 
-// String gives stars.
+// String gives stars, nothing for a secret that is not set.
 func (s Secret) String() string {
 	if !s.IsSet() {
 		return ""
@@ -164,15 +164,8 @@ func (s Secret) String() string {
 	return stars
 }
 
-// GoString gives stars to %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// Format gives stars to every other verb; without it %d or %x would print the
-// state behind the pointer.
+// Format gives them to every verb, also to %#v and %x, which do not ask String.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// MarshalText gives stars to JSON, XML and the like.
+// MarshalText gives them to JSON and to slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// LogValue gives stars to slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

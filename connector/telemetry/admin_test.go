@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,6 +188,54 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	}
 	if _, err := client.Get(url); err == nil {
 		t.Error("still listening after the stop")
+	}
+}
+
+// closing tells when a listener is closed.
+type closing struct {
+	net.Listener
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *closing) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Listener.Close()
+}
+
+func TestAnswerUnderWayIsFinishedAfterTheStop(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := &closing{Listener: plain, closed: make(chan struct{})}
+	asked, release := make(chan struct{}), make(chan struct{})
+	a := admin(func(a *Admin) {
+		a.Ready = func() error { close(asked); <-release; return nil }
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- a.serve(ctx, listener) }()
+	answered := make(chan string, 1)
+	go func() {
+		answer, err := (&http.Client{Transport: &http.Transport{}}).Get("http://" + listener.Addr().String() + "/readyz")
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		defer answer.Body.Close()
+		body, _ := io.ReadAll(answer.Body)
+		answered <- string(body)
+	}()
+	<-asked
+	stop()
+	<-listener.closed
+	close(release)
+	if got := <-answered; got != "ready\n" {
+		t.Errorf("got %q", got)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
