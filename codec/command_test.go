@@ -119,7 +119,7 @@ func TestCommandThatCannotBeUsedIsToldByFieldRuleAndRemedy(t *testing.T) {
 		"rubbish behind":           {`{` + rest + `}secret`, "value"},
 		"two objects":              {`{` + rest + `}{` + rest + `}`, "value"},
 		"trailing comma":           {`{` + rest + `,}`, "value"},
-		"too large":                {`{` + rest + `}` + strings.Repeat(" ", MaxValue), "value"},
+		"too large":                {`{` + rest + `}` + strings.Repeat(" ", MaxValue-len(rest)-1), "value"},
 		"not UTF-8":                {"{\"to\":\"13800000001\",\"text\":\"secret\xff\"}", "value"},
 		"too deep":                 {`{` + rest + `,"x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`, "value"},
 		"megabyte of brackets":     {strings.Repeat("[", 60000), "value"},

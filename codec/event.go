@@ -33,6 +33,7 @@ type Event struct {
 // binding, and its trace context. Attributes without a value are left out.
 func (e Event) Headers() []Header {
 	headers := make([]Header, 0, 9)
+	values := make([]byte, 0, 256) // one allocation for all of them
 	for _, h := range [...]struct{ key, value string }{
 		{"ce_specversion", "1.0"},
 		{"ce_id", e.ID},
@@ -45,7 +46,9 @@ func (e Event) Headers() []Header {
 		{"tracestate", e.Trace.State},
 	} {
 		if h.value != "" {
-			headers = append(headers, Header{Key: h.key, Value: []byte(h.value)})
+			start := len(values)
+			values = append(values, h.value...)
+			headers = append(headers, Header{Key: h.key, Value: values[start:len(values):len(values)]})
 		}
 	}
 	return headers

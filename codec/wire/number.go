@@ -23,7 +23,7 @@ func NormalizeNumber(s string) (digits string, ok bool) {
 		}
 	}
 	for _, prefix := range []string{"+86", "0086", "86"} {
-		if rest, found := strings.CutPrefix(s, prefix); found && len(rest) == 11 {
+		if rest, found := strings.CutPrefix(s, prefix); found {
 			s = rest
 			break
 		}
@@ -35,13 +35,13 @@ func NormalizeNumber(s string) (digits string, ok bool) {
 const blanksAndDashes = " \t\r\n\u00a0\u200b\u200e\u200f\u202a\u202c\u202d\ufeff-‐‑‒–—−"
 
 // strip drops blanks and dashes and folds full-width forms. It reports false
-// where anything but digits and a leading plus remains.
+// where anything but digits and plus signs remains.
 func strip(s string) (string, bool) {
 	out := make([]byte, 0, len(s))
 	for _, r := range s {
 		r = foldWidth(r)
 		switch {
-		case '0' <= r && r <= '9', r == '+' && len(out) == 0:
+		case '0' <= r && r <= '9', r == '+':
 			out = append(out, byte(r))
 		case strings.ContainsRune(blanksAndDashes, r):
 		default:

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"mime"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -73,46 +72,58 @@ func declaresGB(contentType string) bool {
 	return err == nil && strings.HasPrefix(strings.ToLower(parameters["charset"]), "gb")
 }
 
-// readForm reads name=value pairs joined by &. Unlike net/url it keeps what
-// senders that do not encode give: a semicolon, a bare percent sign, raw text,
-// and an & in the text of args, which shows as a pair that nobody knows.
+// readForm reads name=value pairs joined by &, of which only the known names
+// count. Unlike net/url it keeps what senders that do not encode give: a
+// semicolon, a bare percent sign, raw text.
 func readForm(s string, gb bool, known []string) (map[string]string, error) {
 	s = strings.Trim(s, "\r\n")
-	raw := make(map[string]string)
-	args, seen := -1, 0 // args is where the value of args begins while it may go on
+	form := make(map[string]string)
+	pairs := 0
 	for at := 0; at <= len(s); {
-		end := len(s)
-		if i := strings.IndexByte(s[at:], '&'); i >= 0 {
-			end = at + i
-		}
-		name, value, _ := strings.Cut(s[at:end], "=")
-		name = strings.TrimSpace(unescape(name))
-		at = end + 1
-		if !slices.Contains(known, name) {
-			if args >= 0 {
-				raw["args"] = s[args:end]
-				continue
-			}
-			name = ""
-		} else if _, twice := raw[name]; twice {
-			return nil, &Unreadable{Field: name, Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
-		}
-		if seen++; seen > MaxParameters {
+		if pairs++; pairs > MaxParameters {
 			return nil, &Unreadable{Rule: fmt.Sprintf("has more than %d parameters", MaxParameters), Remedy: "send the documented ones only"}
 		}
-		args = -1
-		if name == "args" && isRaw(value) {
-			args = end - len(value)
+		end := endOfPair(s, at, known)
+		name, value, _ := strings.Cut(s[at:end], "=")
+		name = pairName(name)
+		at = end + 1
+		if !slices.Contains(known, name) {
+			continue
 		}
-		if name != "" {
-			raw[name] = value
+		if _, twice := form[name]; twice {
+			return nil, &Unreadable{Field: name, Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
 		}
+		form[name] = decodeValue(value, gb)
 	}
-	for name, value := range raw {
-		raw[name] = decodeValue(value, gb)
-	}
-	return raw, nil
+	return form, nil
 }
+
+// endOfPair is where the pair that begins at ends. An & in the text of args that
+// was not encoded does not end it: what follows is no parameter that anybody
+// knows.
+func endOfPair(s string, at int, known []string) int {
+	end := nextAnd(s, at)
+	if !strings.HasPrefix(s[at:], "args=") || !isRaw(s[at:end]) {
+		return end
+	}
+	for end < len(s) {
+		next := nextAnd(s, end+1)
+		if name, _, _ := strings.Cut(s[end+1:next], "="); slices.Contains(known, pairName(name)) {
+			break
+		}
+		end = next
+	}
+	return end
+}
+
+func nextAnd(s string, at int) int {
+	if i := strings.IndexByte(s[at:], '&'); i >= 0 {
+		return at + i
+	}
+	return len(s)
+}
+
+func pairName(s string) string { return strings.TrimSpace(unescape(s)) }
 
 // decodeValue undoes the percent-encoding of a value that has one, and its
 // charset.
@@ -150,14 +161,28 @@ func unescape(s string) string {
 			c = ' '
 		}
 		if c == '%' && i+2 < len(s) {
-			if b, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				c = byte(b)
+			if high, low := unhex(s[i+1]), unhex(s[i+2]); high|low < 16 {
+				c = high<<4 | low
 				i += 2
 			}
 		}
 		out = append(out, c)
 	}
 	return string(out)
+}
+
+// unhex is the value of a hexadecimal digit, and 0xff for any other byte.
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	default:
+		return 0xff
+	}
 }
 
 func isASCII(s string) bool {
