@@ -9,18 +9,22 @@ import (
 
 // Limits of connections.
 const (
-	maxConns         = 1024
-	maxConnsOfParty  = 64 // of one address; trusted proxies carry everybody and are exempt
-	evictedForOthers = "evicted"
-	tooManyOfParty   = "address_limit"
-	allAtWork        = "full"
+	maxConns        = 1024
+	maxConnsOfParty = 64 // of one address; trusted proxies carry everybody and are exempt
+)
+
+// Causes of closing a connection to stay within them.
+const (
+	limitOfAll   = "limit"
+	limitOfParty = "address_limit"
 )
 
 // conns is a listener that never lets slow clients keep others out. When all
-// connections are taken, a new one is not refused: the one that has kept us
-// waiting longest for a complete request is closed instead, strangers before
-// those that have made a good push. Clients that dribble bytes only push out
-// each other.
+// connections are taken, all of an address or all there are, a new one is not
+// refused: the one that has kept us waiting longest for a complete request is
+// closed instead. Strangers and those that have made a good push wait apart, and
+// the larger crowd has to give, so clients that dribble bytes only push out each
+// other. A new one is refused where all the others are at work.
 type conns struct {
 	net.Listener
 	exempt func(netip.Addr) bool // from the limit for each address
@@ -31,6 +35,7 @@ type conns struct {
 	parties map[netip.Addr]int
 	// Connections that we wait for, longest first. Those at work are in neither.
 	strangers, known list.List
+	turn             uint64 // counts up with every wait that begins
 }
 
 // conn is one connection of conns.
@@ -43,6 +48,7 @@ type conn struct {
 	// Guarded by owner.mu.
 	good    bool          // has made a good push
 	waiting *list.Element // nil while at work or closed
+	since   uint64        // the turn at which its wait began
 }
 
 func newConns(l net.Listener, exempt func(netip.Addr) bool, closed func(cause string)) *conns {
@@ -83,32 +89,55 @@ func (l *conns) admit(accepted net.Conn) (c *conn, victim net.Conn, cause string
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.parties[party(addr)] >= maxConnsOfParty && !l.exempt(addr) {
-		return nil, accepted, tooManyOfParty
+	whose := party(addr)
+	switch {
+	case l.parties[whose] >= maxConnsOfParty && !l.exempt(addr):
+		cause, victim = limitOfParty, l.evict(l.oldestOf(whose))
+	case len(l.open) >= maxConns:
+		cause, victim = limitOfAll, l.evict(l.oldest())
 	}
-	if len(l.open) >= maxConns {
-		oldest := l.oldest()
-		if oldest == nil {
-			return nil, accepted, allAtWork
-		}
-		l.forget(oldest)
-		victim, cause = oldest.Conn, evictedForOthers
+	if cause != "" && victim == nil {
+		return nil, accepted, cause
 	}
-	c = &conn{Conn: accepted, owner: l, name: name, party: party(addr)}
-	c.waiting = l.strangers.PushBack(c)
+	c = &conn{Conn: accepted, owner: l, name: name, party: whose}
+	l.enlist(c)
 	l.open[name] = c
 	l.parties[c.party]++
 	return c, victim, cause
 }
 
-// oldest is the connection that can best be spared.
-func (l *conns) oldest() *conn {
+// oldest is the connection that can best be spared of all.
+func (l *conns) oldest() *list.Element {
+	if l.known.Len() > l.strangers.Len() {
+		return l.known.Front()
+	}
+	return l.strangers.Front()
+}
+
+// oldestOf is the connection that can best be spared of one address. It makes
+// no difference there who is known: the address is.
+func (l *conns) oldestOf(whose netip.Addr) *list.Element {
+	var oldest *list.Element
 	for _, waiting := range []*list.List{&l.strangers, &l.known} {
-		if e := waiting.Front(); e != nil {
-			return e.Value.(*conn)
+		e := waiting.Front()
+		for e != nil && e.Value.(*conn).party != whose {
+			e = e.Next()
+		}
+		if e != nil && (oldest == nil || e.Value.(*conn).since < oldest.Value.(*conn).since) {
+			oldest = e
 		}
 	}
-	return nil
+	return oldest
+}
+
+// evict forgets a connection, for the caller to close. Nil if there is none.
+func (l *conns) evict(e *list.Element) net.Conn {
+	if e == nil {
+		return nil
+	}
+	c := e.Value.(*conn)
+	l.forget(c)
+	return c.Conn
 }
 
 // atWork keeps the connection from being evicted: its request is complete.
@@ -130,6 +159,12 @@ func (l *conns) waits(name string, good bool) {
 	}
 	l.unlist(c)
 	c.good = c.good || good
+	l.enlist(c)
+}
+
+func (l *conns) enlist(c *conn) {
+	l.turn++
+	c.since = l.turn
 	if c.good {
 		c.waiting = l.known.PushBack(c)
 	} else {

@@ -34,7 +34,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	} else {
 		w.WriteHeader(o.status())
 	}
-	s.metrics.answered(kind, o, time.Since(began))
+	s.metrics.answered(r.Context(), kind, o, time.Since(began))
 }
 
 // route is what a path is for; noKind: nothing. It is compared as a whole and
@@ -51,8 +51,7 @@ func (s *Server) route(path string) Kind {
 			return noKind
 		}
 	}
-	switch k := Kind(name); k {
-	case Report, Inbound:
+	if k := Kind(name); k == Report || k == Inbound {
 		return k
 	}
 	return noKind
@@ -68,9 +67,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 	case r.Method != http.MethodPost:
 		return wrongMethod
 	case len(s.Allow) > 0 && (!known || !contains(s.Allow, from)):
-		return s.refuse(addressNotListed, from)
+		return s.refuse(r.Context(), addressNotListed, from)
 	case s.guesses.held(from, time.Now()):
-		return s.refuse(tooManyGuesses, from)
+		return s.refuse(r.Context(), tooManyGuesses, from)
 	}
 
 	body, done, cut := s.body(w, r)
@@ -88,8 +87,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 		return overloaded
 	}
 	s.conns.atWork(r.RemoteAddr)
-	s.metrics.inProgress.Add(context.Background(), 1)
-	defer s.metrics.inProgress.Add(context.Background(), -1)
 
 	raw := Raw{
 		Push:       wire.Push{ContentType: r.Header.Get("Content-Type"), Body: body, Query: r.URL.RawQuery},
@@ -100,6 +97,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 	// nothing, and the sender may never repeat it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), durability)
 	defer cancel()
+	s.metrics.inProgress.Add(ctx, 1)
+	defer s.metrics.inProgress.Add(ctx, -1)
 	o := s.take(ctx, raw, cut, from)
 	s.conns.waits(r.RemoteAddr, o.status() == http.StatusOK)
 	return o
@@ -109,13 +108,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) outcome {
 	var given wire.Credentials
 	var publish func(context.Context) error
-	if err := s.guarded(func() error { given, publish = s.read(raw); return nil }); err != nil {
+	if err := s.guarded(ctx, func() error { given, publish = s.read(raw); return nil }); err != nil {
 		return notDurable // and not for the dead letters: nobody knows who sent it
 	}
 	proof := s.Auth.check(given, raw.ReceivedAt)
 	if proof.refused != "" {
 		s.guesses.wrong(from, raw.ReceivedAt)
-		return s.refuse(proof.refused, from)
+		return s.refuse(ctx, proof.refused, from)
 	}
 	s.guesses.right(from, raw.ReceivedAt)
 	if cut != nil {
@@ -131,7 +130,7 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 	switch {
 	case !ok:
 		s.guesses.wrong(from, raw.ReceivedAt)
-		return s.refuse(reusedDigest, from)
+		return s.refuse(ctx, reusedDigest, from)
 	case seen:
 		return repeated
 	}
@@ -143,26 +142,26 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 // keep makes durable what can be read of a push, and sends the push to the dead
 // letters if that is not all of it.
 func (s *Server) keep(ctx context.Context, raw Raw, publish func(context.Context) error) outcome {
-	err := s.guarded(func() error { return publish(ctx) })
+	err := s.guarded(ctx, func() error { return publish(ctx) })
 	if !isUnreadable(err) {
-		return s.kept(accepted, err)
+		return s.kept(ctx, accepted, err)
 	}
-	err = s.guarded(func() error { return s.Sink.DeadLetter(ctx, raw, err) })
-	return s.kept(deadLettered, err)
+	err = s.guarded(ctx, func() error { return s.Sink.DeadLetter(ctx, raw, err) })
+	return s.kept(ctx, deadLettered, err)
 }
 
 // kept is o if err says that it is durable.
-func (s *Server) kept(o outcome, err error) outcome {
+func (s *Server) kept(ctx context.Context, o outcome, err error) outcome {
 	if err == nil {
 		return o
 	}
-	s.notes.warn("not durable", time.Now(), "push not durable, answered 503", slog.Any("error", err))
+	s.notes.warn(ctx, "not durable", time.Now(), "push not durable, answered 503", slog.Any("error", err))
 	return notDurable
 }
 
-func (s *Server) refuse(cause refusal, from netip.Addr) outcome {
-	s.metrics.refused(cause)
-	s.notes.warn(string(cause), time.Now(), "push refused",
+func (s *Server) refuse(ctx context.Context, cause refusal, from netip.Addr) outcome {
+	s.metrics.refused(ctx, cause)
+	s.notes.warn(ctx, string(cause), time.Now(), "push refused",
 		slog.String("cause", string(cause)), slog.String("client", from.String()))
 	return refused
 }
@@ -182,14 +181,14 @@ func isUnreadable(err error) bool {
 
 // guarded turns a panic into an error. The panic's value may hold a number or
 // a text, so only its type is told.
-func (s *Server) guarded(do func() error) (err error) {
+func (s *Server) guarded(ctx context.Context, do func() error) (err error) {
 	defer func() {
 		v := recover()
 		if v == nil {
 			return
 		}
 		err = &panicked{kind: fmt.Sprintf("%T", v)}
-		s.notes.warn("panic", time.Now(), "push handler panicked, the push goes to the dead letters",
+		s.notes.warn(ctx, "panic", time.Now(), "push handler panicked, the push goes to the dead letters",
 			slog.String("type", fmt.Sprintf("%T", v)), slog.String("stack", string(debug.Stack())))
 	}()
 	return do()

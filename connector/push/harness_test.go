@@ -86,25 +86,25 @@ func config(s Sink) Config {
 func fixed(s string) func() string { return func() string { return s } }
 
 // started listens on a port of this machine until the test ends.
-func started(t testing.TB, c Config) *Server {
-	t.Helper()
+func started(tb testing.TB, c Config) *Server {
+	tb.Helper()
 	s, err := Listen(context.Background(), c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	run(t, s)
+	run(tb, s)
 	return s
 }
 
-func run(t testing.TB, s *Server) {
-	t.Helper()
+func run(tb testing.TB, s *Server) {
+	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
+			tb.Errorf("Run: %v", err)
 		}
 	})
 }
@@ -115,12 +115,12 @@ type answer struct {
 	header http.Header
 }
 
-func (s *Server) post(t testing.TB, path, body string, header ...string) answer {
+func (s *Server) post(t *testing.T, path, body string, header ...string) answer {
 	t.Helper()
 	return s.request(t, http.MethodPost, path, body, header...)
 }
 
-func (s *Server) request(t testing.TB, method, path, body string, header ...string) answer {
+func (s *Server) request(t *testing.T, method, path, body string, header ...string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr().String()+path, strings.NewReader(body))
 	if err != nil {
@@ -216,6 +216,5 @@ func form(path, body string) string {
 	return "POST " + path + " HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
 		"Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
-
 
 var errAway = errors.New("kafka is away")

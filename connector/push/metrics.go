@@ -52,20 +52,20 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 	for _, r := range refusals {
 		s.byRefusal[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", string(r))))
 	}
-	for _, c := range []string{evictedForOthers, tooManyOfParty, allAtWork} {
+	for _, c := range []string{limitOfAll, limitOfParty} {
 		s.byClosed[c] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", c)))
 	}
 	return s, errors.Join(faults[:]...)
 }
 
-func (s *metrics) answered(k Kind, o outcome, took time.Duration) {
+func (s *metrics) answered(ctx context.Context, k Kind, o outcome, took time.Duration) {
 	labels := s.byOutcome[k][o]
-	s.pushes.Add(context.Background(), 1, labels)
-	s.duration.Record(context.Background(), took.Seconds(), labels)
+	s.pushes.Add(ctx, 1, labels)
+	s.duration.Record(ctx, took.Seconds(), labels)
 }
 
-func (s *metrics) refused(r refusal) {
-	s.refusals.Add(context.Background(), 1, s.byRefusal[r])
+func (s *metrics) refused(ctx context.Context, r refusal) {
+	s.refusals.Add(ctx, 1, s.byRefusal[r])
 }
 
 func (s *metrics) connectionClosed(cause string) {

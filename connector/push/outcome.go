@@ -43,8 +43,8 @@ type refusal string
 
 // The causes of a refusal.
 const (
-	wrongCredentials refusal = "wrong_credentials"
-	staleTimestamp   refusal = "stale_timestamp" // the digest is right, the clock is not
+	wrongCredentials refusal = "wrong_credentials" //nolint:gosec // the name of a cause
+	staleTimestamp   refusal = "stale_timestamp"   // the digest is right, the clock is not
 	reusedDigest     refusal = "reused_digest"
 	addressNotListed refusal = "address_not_allowed"
 	tooManyGuesses   refusal = "too_many_guesses"

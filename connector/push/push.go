@@ -153,7 +153,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.Log.Warn("push listener closed with unfinished requests", "grace", s.Grace)
 		_ = server.Close() // of connections that nobody reads from any more
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("push listener: %w", err)
+	}
 	// A push whose connection is gone may still be on its way to the sink, for
 	// as long as durability: the sink must outlive it. Taking every place also
 	// keeps others from beginning.

@@ -29,7 +29,7 @@ func newSometimes(log *slog.Logger) *sometimes {
 	return &sometimes{log: log, facts: map[string]*fact{}}
 }
 
-func (s *sometimes) warn(key string, now time.Time, msg string, attrs ...slog.Attr) {
+func (s *sometimes) warn(ctx context.Context, key string, now time.Time, msg string, attrs ...slog.Attr) {
 	untold, tell := s.count(key, now)
 	if !tell {
 		return
@@ -37,7 +37,7 @@ func (s *sometimes) warn(key string, now time.Time, msg string, attrs ...slog.At
 	if untold > 0 {
 		attrs = append(attrs, slog.Int("untold", untold))
 	}
-	s.log.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...) //nolint:sloglint // the message is a constant of the caller
+	s.log.LogAttrs(ctx, slog.LevelWarn, msg, attrs...) //nolint:sloglint // the message is a constant of the caller
 }
 
 func (s *sometimes) count(key string, now time.Time) (untold int, tell bool) {

@@ -1,0 +1,406 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// ended waits until the other side has closed the connection.
+func ended(c net.Conn) time.Duration {
+	began := time.Now()
+	_, _ = io.Copy(io.Discard, c)
+	return time.Since(began)
+}
+
+func TestSlowClientsDoNotKeepGoodPushesOut(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{ // what each of them sends, and then nothing
+		"nothing":          "",
+		"half a header":    "POST /push/report HTTP/1.1\r\nHost: b\r\n",
+		"half a body":      "POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nna",
+		"half of a large":  "POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", smallBody+1),
+		"a wrong password": form("/push/report", "name=admin&pwd=x"),
+	}
+	for name, sent := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				kept := &sink{}
+				s, m := inMemory(t, config(kept))
+				known := m.dial("203.0.113.1:1")
+				defer known.Close()
+				if got, err := say(known, form("/push/report", goodReport)); err != nil || got.status != 200 {
+					t.Fatalf("first push: status %d, %v", got.status, err)
+				}
+				for i := range 2000 {
+					c := m.dial(fmt.Sprintf("198.%d.%d.1:1", 18+i/250, i%250))
+					defer c.Close()
+					go io.WriteString(c, sent)
+				}
+				synctest.Wait()
+				if n := len(s.conns.open); n > maxConns {
+					t.Errorf("%d connections", n)
+				}
+				began := time.Now()
+				for i := range 10 {
+					c := m.dial(fmt.Sprintf("203.0.113.2:%d", i+1))
+					defer c.Close()
+					if got, err := say(c, form("/push/report", goodReport)); err != nil || got.status != 200 {
+						t.Errorf("new connection: status %d, %v", got.status, err)
+					}
+				}
+				if got, err := say(known, form("/push/report", goodReport)); err != nil || got.status != 200 {
+					t.Errorf("kept connection: status %d, %v", got.status, err)
+				}
+				if d := time.Since(began); d != 0 {
+					t.Errorf("good pushes took %s", d)
+				}
+			})
+		})
+	}
+}
+
+func TestConnectionAtWorkIsNeverClosedForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s, m := inMemory(t, config(&sink{before: func(context.Context, Raw) error { <-release; return nil }}))
+		working := m.dial("203.0.113.1:1")
+		defer working.Close()
+		status := make(chan answer, 1)
+		go func() {
+			got, _ := say(working, form("/push/report", goodReport))
+			status <- got
+		}()
+		synctest.Wait()
+		for i := range 2 * maxConns {
+			c := m.dial(fmt.Sprintf("198.%d.%d.1:1", 18+i/250, i%250))
+			defer c.Close()
+		}
+		synctest.Wait()
+		if n := len(s.conns.open); n != maxConns {
+			t.Errorf("%d connections", n)
+		}
+		close(release)
+		if got := <-status; got.status != 200 {
+			t.Errorf("status %d", got.status)
+		}
+	})
+}
+
+func TestConnectionsOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		from  func(i int) string
+		limit int
+	}{
+		"one address":           {func(i int) string { return fmt.Sprintf("203.0.113.1:%d", i+1) }, maxConnsOfParty},
+		"one IPv6 network":      {func(i int) string { return fmt.Sprintf("[2001:db8::%x]:1", i+1) }, maxConnsOfParty},
+		"one trusted proxy":     {func(i int) string { return fmt.Sprintf("10.0.0.1:%d", i+1) }, 200},
+		"many addresses":        {func(i int) string { return fmt.Sprintf("203.0.113.%d:1", i+1) }, 200},
+		"many networks of IPv6": {func(i int) string { return fmt.Sprintf("[2001:db8:0:%x::1]:1", i+1) }, 200},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := config(&sink{})
+				c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+				s, m := inMemory(t, c)
+				for i := range 200 {
+					c := m.dial(test.from(i))
+					defer c.Close()
+				}
+				synctest.Wait()
+				if n := len(s.conns.open); n != test.limit {
+					t.Errorf("%d connections, want %d", n, test.limit)
+				}
+				// The place of its own oldest one, which says nothing.
+				newest := m.dial(test.from(200))
+				defer newest.Close()
+				if got, err := say(newest, form("/push/report", goodReport)); err != nil || got.status != 200 {
+					t.Errorf("newest: status %d, %v", got.status, err)
+				}
+				if n := len(s.conns.open); n > test.limit+1 {
+					t.Errorf("then %d connections", n)
+				}
+			})
+		})
+	}
+}
+
+func TestConnectionIsRefusedWhenAllOthersOfItsAddressAreAtWork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		_, m := inMemory(t, config(&sink{before: func(context.Context, Raw) error { <-release; return nil }}))
+		var all sync.WaitGroup
+		for i := range maxConnsOfParty {
+			c := m.dial(fmt.Sprintf("203.0.113.1:%d", i+1))
+			defer c.Close()
+			all.Go(func() {
+				if got, err := say(c, form("/push/report", goodReport)); err != nil || got.status != 200 {
+					t.Errorf("status %d, %v", got.status, err)
+				}
+			})
+		}
+		synctest.Wait()
+		more := m.dial("203.0.113.1:1000")
+		defer more.Close()
+		if d := ended(more); d != 0 {
+			t.Errorf("closed after %s", d)
+		}
+		close(release)
+		all.Wait()
+	})
+}
+
+func TestConnectionsAreForgottenWhenTheyClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := inMemory(t, config(&sink{}))
+		for i := range 50 {
+			c := m.dial(fmt.Sprintf("203.0.113.1:%d", i+1))
+			if i%2 == 0 {
+				if _, err := say(c, form("/push/report", goodReport)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Close()
+		}
+		synctest.Wait()
+		c := s.conns
+		if len(c.open)+len(c.parties)+c.strangers.Len()+c.known.Len() != 0 {
+			t.Errorf("%d open, %d parties, %d strangers, %d known left", len(c.open), len(c.parties), c.strangers.Len(), c.known.Len())
+		}
+	})
+}
+
+func TestSlowClientsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		sent string
+		want time.Duration
+	}{
+		"header that does not come": {"", 5 * time.Second},
+		"header that does not end":  {"POST /push/report HTTP/1.1\r\n", 5 * time.Second},
+		"body that does not end":    {"POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nna", 15 * time.Second},
+		"idle":                      {form("/push/report", goodReport), 60 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, m := inMemory(t, config(&sink{}))
+				c := m.dial("203.0.113.1:1")
+				defer c.Close()
+				go io.WriteString(c, test.sent)
+				// After an answer to a body cut short net/http waits half a second.
+				if got := ended(c); got < test.want || got > test.want+time.Second {
+					t.Errorf("closed after %s, want %s", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestHeaderOfMoreThan16KiBIsRefused(t *testing.T) {
+	t.Parallel()
+	s := started(t, config(&sink{}))
+	if got := s.post(t, "/push/report", goodReport, "X-Large", strings.Repeat("x", 15<<10)); got.status != 200 {
+		t.Errorf("15 KiB: status %d", got.status)
+	}
+	if got := s.post(t, "/push/report", goodReport, "X-Large", strings.Repeat("x", 21<<10)); got.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("21 KiB: status %d", got.status)
+	}
+}
+
+func TestGeneralOptionsAreNotServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, m := inMemory(t, config(&sink{}))
+		c := m.dial("203.0.113.1:1")
+		defer c.Close()
+		if got, err := say(c, "OPTIONS * HTTP/1.1\r\nHost: b\r\n\r\n"); err != nil || got.status != 404 {
+			t.Errorf("status %d, %v", got.status, err)
+		}
+	})
+}
+
+func TestMoreThan512InProgressAreAnswered503(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		kept := &sink{before: func(context.Context, Raw) error { <-release; return nil }}
+		_, m := inMemory(t, config(kept))
+		var all sync.WaitGroup
+		for i := range maxInProgress {
+			c := m.dial(fmt.Sprintf("203.0.%d.1:%d", i/50, i%50+1))
+			defer c.Close()
+			all.Go(func() {
+				if got, err := say(c, form("/push/report", goodReport)); err != nil || got.status != 200 {
+					t.Errorf("status %d, %v", got.status, err)
+				}
+			})
+		}
+		synctest.Wait()
+		c := m.dial("198.51.100.1:1")
+		defer c.Close()
+		got, err := say(c, form("/push/report", goodReport))
+		if err != nil || got.status != 503 || got.body != "" {
+			t.Errorf("one more: status %d, %v", got.status, err)
+		}
+		close(release)
+		all.Wait()
+		if got, err = say(c, form("/push/report", goodReport)); err != nil || got.status != 200 {
+			t.Errorf("afterwards: status %d, %v", got.status, err)
+		}
+	})
+}
+
+func TestLargeBodiesOfStrangersCrowdOutOnlyLargeOnes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, m := inMemory(t, config(&sink{}))
+		for i := range maxLarge {
+			c := m.dial(fmt.Sprintf("198.18.%d.1:1", i))
+			defer c.Close()
+			go io.WriteString(c, "POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 100000))
+		}
+		synctest.Wait()
+		large := goodReport + "&x=" + strings.Repeat("x", smallBody)
+		for body, status := range map[string]int{goodReport: 200, large: 503} {
+			c := m.dial(fmt.Sprintf("203.0.113.1:%d", status))
+			defer c.Close()
+			if got, err := say(c, form("/push/report", body)); err != nil || got.status != status {
+				t.Errorf("%d bytes: status %d, %v", len(body), got.status, err)
+			}
+		}
+		time.Sleep(readTimeout + time.Second)
+		c := m.dial("203.0.113.1:1")
+		defer c.Close()
+		if got, err := say(c, form("/push/report", large)); err != nil || got.status != 200 {
+			t.Errorf("afterwards: status %d, %v", got.status, err)
+		}
+	})
+}
+
+func TestGuessingIsLimitedForEachAddress(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1700000000, 0)
+	guesser, neighbour, honest := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("203.0.113.3")
+	g := newGuesses()
+	g.right(honest, now)
+	for range guessBurst {
+		if g.held(guesser, now) {
+			t.Fatal("held before the burst was used up")
+		}
+		g.wrong(guesser, now)
+		g.wrong(honest, now)
+	}
+	if !g.held(guesser, now) {
+		t.Error("not held after the burst")
+	}
+	if g.held(neighbour, now) {
+		t.Error("a neighbour is held")
+	}
+	if g.held(honest, now.Add(honestPeriod-time.Second)) {
+		t.Error("held though it was right a short while ago")
+	}
+	if g.held(guesser, now.Add(time.Second)) {
+		t.Error("still held after a second")
+	}
+	if !g.held(guesser, now.Add(100*time.Millisecond)) {
+		t.Error("not held after a tenth of a second")
+	}
+}
+
+func TestHeldAddressIsRefusedUnread(t *testing.T) {
+	t.Parallel()
+	kept := &sink{}
+	s := started(t, config(kept))
+	for range guessBurst {
+		s.guesses.wrong(netip.MustParseAddr("127.0.0.1"), time.Now().Add(time.Minute))
+	}
+	if got := s.post(t, "/push/report", goodReport); got.status != 401 || got.body != "" {
+		t.Errorf("status %d", got.status)
+	}
+	if reports, _, _ := kept.counts(); reports != 0 {
+		t.Error("its push was published")
+	}
+}
+
+func TestRefusalsDoNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := newSometimes(slog.New(slog.NewTextHandler(&log, nil)))
+	now := time.Unix(1700000000, 0)
+	for i := range 1000 {
+		s.warn(t.Context(), "a", now.Add(time.Duration(i)*time.Millisecond), "push refused")
+	}
+	s.warn(t.Context(), "b", now, "push not durable")
+	s.warn(t.Context(), "a", now.Add(quietPeriod), "push refused")
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[2], "untold=999") {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
+func labels(set attribute.Set) string {
+	var values []string
+	for _, label := range set.ToSlice() {
+		values = append(values, label.Value.AsString())
+	}
+	return strings.Join(values, " ")
+}
+
+func TestOutcomesAreCounted(t *testing.T) {
+	t.Parallel()
+	reader := sdkmetric.NewManualReader()
+	c := config(&sink{})
+	c.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test")
+	s := started(t, c)
+	s.post(t, "/push/report", goodReport)
+	s.post(t, "/push/report", "name=x")
+	s.post(t, "/push/inbound", "name=admin&pwd=open-sesame")
+	s.post(t, "/nothing", "")
+
+	var got metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int64{}
+	for _, m := range got.ScopeMetrics[0].Metrics {
+		if sum, ok := m.Data.(metricdata.Sum[int64]); ok {
+			for _, p := range sum.DataPoints {
+				counts[m.Name+" "+labels(p.Attributes)] = p.Value
+			}
+		}
+	}
+	want := map[string]int64{
+		"smsbridge.push.requests report accepted":     1,
+		"smsbridge.push.requests report refused":      1,
+		"smsbridge.push.requests inbound dead_letter": 1,
+		"smsbridge.push.requests none not_found":      1,
+		"smsbridge.push.refusals wrong_credentials":   1,
+		"smsbridge.push.in_progress ":                 0,
+	}
+	if fmt.Sprint(counts) != fmt.Sprint(want) {
+		t.Errorf("counted %v, want %v", counts, want)
+	}
+}
