@@ -18,7 +18,7 @@ demo: ## see the main job at work for 20 seconds: embedded Kafka, simulated prov
 
 .PHONY: test
 test: ## run all tests that need nothing but Go
-	go test $(RACE) ./...
+	go test $(RACE) $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## run the linters
@@ -48,7 +48,7 @@ kafka-down: ## stop it and forget its data
 
 .PHONY: conformance
 conformance: ## run kafkaio's suite on the real Kafka that kafka-up started
-	KAFKA_SH=$(CURDIR)/deploy/kafka/kafka.sh go test $(RACE) -count=1 -timeout 10m ./connector/kafkaio/...
+	KAFKA_SH=$(CURDIR)/deploy/kafka/kafka.sh go test $(RACE) $(TESTFLAGS) -count=1 -timeout 10m ./connector/kafkaio/...
 
 .PHONY: clean
 clean: ## remove what was built

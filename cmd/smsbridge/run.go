@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"smsbridge/codec/sms"
+	"smsbridge/codec/wire"
+	"smsbridge/config"
+	"smsbridge/connector"
+	"smsbridge/connector/intake"
+	"smsbridge/connector/kafkaio"
+	"smsbridge/connector/provider"
+	"smsbridge/connector/push"
+	"smsbridge/connector/submit"
+	"smsbridge/connector/telemetry"
+)
+
+// run wires the configuration to a connector and runs it.
+func run(ctx context.Context, stderr io.Writer) error {
+	c, err := config.Load()
+	if err != nil {
+		return err
+	}
+	log, err := telemetry.NewLogger(stderr, c.Log.Level, c.Log.Format)
+	if err != nil {
+		return err
+	}
+	c.ReportSecrets(log)
+	who := instance()
+	watch, err := telemetry.Setup(ctx, telemetry.Config{Account: c.Provider.Account, Instance: who, Version: release, Log: log})
+	if err != nil {
+		return err
+	}
+	defer flush(watch, log)
+	wiring, err := wired(c, watch, log)
+	if err != nil {
+		return err
+	}
+	wiring.Instance = who
+	log.Info("started", "version", release, "instance", who, "group", c.Kafka.Group, "commands", c.Topics.Commands)
+	err = connector.Run(ctx, wiring)
+	if err != nil {
+		return err
+	}
+	log.Info("stopped as asked")
+	return nil
+}
+
+// flush exports what telemetry still holds; a collector that is away must not
+// hold up the stop.
+func flush(watch *telemetry.Telemetry, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := watch.Shutdown(ctx); err != nil {
+		log.Warn("telemetry not all exported", "error", err)
+	}
+}
+
+// instance names this process in its group: the host, and what tells apart two
+// lives or two processes there.
+func instance() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return host + "-" + hex.EncodeToString(random[:])
+}
+
+// wired makes the connector's configuration of the environment's.
+func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (connector.Config, error) {
+	kafka, err := kafkaConfig(c, log)
+	if err != nil {
+		return connector.Config{}, err
+	}
+	w := connector.Config{
+		Account: c.Provider.Account,
+		Version: release,
+		Group:   c.Kafka.Group,
+		Topics: connector.Topics{
+			Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
+			Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account,
+		},
+		Ordering:        intake.Ordering(c.Commands.Ordering),
+		BalanceInterval: c.Balance.Interval,
+		BalanceLow:      c.Balance.Low,
+		Rate:            c.Provider.Rate,
+		Grace:           c.Life.ShutdownGrace,
+		Kafka:           kafka,
+		Provider:        providerConfig(c, watch),
+		Submit: submit.Config{
+			Account:       c.Provider.Account,
+			Signature:     c.Provider.Signature,
+			NumberAllow:   c.Commands.NumberAllow,
+			MaxRecipients: c.Provider.MaxRecipients,
+			MaxInFlight:   c.Provider.MaxInFlight,
+			Retry: submit.Retry{
+				Initial: c.Retry.Initial, Max: c.Retry.Max, Multiplier: c.Retry.Multiplier, MaxAttempts: c.Retry.MaxAttempts,
+			},
+			OnUnknown: sms.OnUnknown(c.Commands.OnUnknown),
+			Validity: submit.Validity{
+				OTP: c.Commands.ValidityOTP, Notice: c.Commands.ValidityNotice, Marketing: c.Commands.ValidityMarketing,
+			},
+			Log: log, Meter: watch.Meter("smsbridge/connector/submit"), Tracer: watch.Tracer("smsbridge/connector/submit"),
+		},
+		Push:  pushConfig(c, watch, log),
+		Admin: telemetry.Admin{Listen: c.Admin.Listen, Gatherer: watch.Gatherer, Log: log},
+		Log:   log,
+		Meter: watch.Meter("smsbridge/connector"),
+	}
+	if c.Kafka.CreateTopics {
+		w.Create = &connector.NewTopics{Partitions: c.Kafka.TopicPartitions, Replicas: c.Kafka.TopicReplication}
+	}
+	return w, nil
+}
+
+func kafkaConfig(c config.Config, log *slog.Logger) (kafkaio.Config, error) {
+	tls, err := c.Kafka.TLSConfig()
+	if err != nil {
+		return kafkaio.Config{}, fmt.Errorf("TLS to Kafka: %w", err)
+	}
+	return kafkaio.Config{
+		Brokers:        c.Kafka.Brokers,
+		ClientID:       "smsbridge",
+		TLS:            tls,
+		SASL:           kafkaio.SASL{Mechanism: c.Kafka.SASLMechanism, Username: c.Kafka.SASLUsername, Password: c.Kafka.SASLPassword.Value},
+		SessionTimeout: c.Kafka.SessionTimeout,
+		Log:            log,
+	}, nil
+}
+
+func providerConfig(c config.Config, watch *telemetry.Telemetry) provider.Config {
+	return provider.Config{
+		URL:         c.Provider.URL,
+		BalanceURL:  c.Provider.BalanceURL,
+		Proxy:       c.Provider.Proxy,
+		Timeout:     c.Provider.Timeout,
+		MaxInFlight: c.Provider.MaxInFlight,
+		Name:        c.Provider.Name.Value,
+		Password:    c.Provider.Password.Value,
+		Meter:       watch.Meter("smsbridge/connector/provider"),
+		Tracer:      watch.Tracer("smsbridge/connector/provider"),
+	}
+}
+
+func pushConfig(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) push.Config {
+	return push.Config{
+		Listen: c.Push.Listen,
+		Token:  c.Push.Token.Value(),
+		Auth: push.Auth{
+			Mode: push.Mode(c.Push.Auth), Name: c.Push.Name.Value(),
+			Password: c.Push.Password.Value, PreviousPassword: c.Push.PasswordPrevious.Value,
+			AccessSecret: c.Push.AccessSecret.Value, PreviousAccessSecret: c.Push.AccessSecretPrevious.Value,
+		},
+		Allow:                 c.Push.Allow,
+		TrustedProxies:        c.Push.TrustedProxies,
+		Ack:                   c.Push.Ack,
+		SystemExtensionLength: c.Inbound.SystemExtensionLength,
+		Keywords:              wire.NewKeywords(c.Inbound.OptOut, c.Inbound.OptIn, c.Inbound.Help),
+		Account:               c.Provider.Account,
+		Grace:                 c.Life.ShutdownGrace,
+		Log:                   log,
+		Meter:                 watch.Meter("smsbridge/connector/push"),
+	}
+}

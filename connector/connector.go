@@ -1,0 +1,197 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"golang.org/x/sync/errgroup"
+
+	"smsbridge/codec/wire"
+	"smsbridge/connector/correlate"
+	"smsbridge/connector/intake"
+	"smsbridge/connector/kafkaio"
+	"smsbridge/connector/provider"
+	"smsbridge/connector/push"
+	"smsbridge/connector/submit"
+	"smsbridge/connector/telemetry"
+)
+
+// Config is all that a connector needs. What its parts check themselves is not
+// checked here.
+type Config struct {
+	Account  string // alias of the provider's account
+	Instance string // unique in the group
+	Version  string
+	Group    string
+	Topics   Topics
+	Create   *NewTopics // nil: missing topics are waited for
+	Ordering intake.Ordering
+
+	BalanceInterval time.Duration
+	BalanceLow      float64
+	Rate            float64       // recipients a second of the whole group, 0 is unlimited
+	Grace           time.Duration // for work in flight after the stop
+
+	Kafka    kafkaio.Config
+	Provider provider.Config
+	Submit   submit.Config // Provider, Line and Rate are filled in here
+	Push     push.Config   // Sink is filled in here
+	Admin    telemetry.Admin
+	Log      *slog.Logger
+	Meter    metric.Meter
+}
+
+// Connector is one running bridge.
+type Connector struct {
+	cfg       Config
+	log       *slog.Logger
+	started   time.Time
+	kafka     *kafkaio.Client
+	provider  *provider.Client
+	balance   func(context.Context) (wire.Balance, *provider.Failure)
+	purse     *purse
+	line      *submit.Line
+	rate      *submit.Rate
+	submitter *submit.Submitter
+	pool      *intake.Pool
+	events    *events
+	recent    *correlate.Recent
+	owned     *owned
+	health    health
+
+	// work outlives the stop by the grace period: what was begun is finished in
+	// it.
+	work context.Context //nolint:containedctx // the second of the two lifetimes, which every flow shares
+}
+
+// busyPerSubmit is how many commands may be on their way for each submit that
+// may be in flight: while one is being answered, others are being made durable.
+const busyPerSubmit = 3
+
+// Run runs the connector until ctx ends, then stops in order: what was begun is
+// finished within Grace, committed, and the group is left. A second thought
+// about the stop is the caller's, who may end the process. An error means that
+// the connector cannot go on by itself.
+func Run(ctx context.Context, cfg Config) error {
+	c, err := build(cfg)
+	if err != nil {
+		return err
+	}
+	work, finish := linger(ctx, cfg.Grace)
+	defer finish()
+	c.work = work
+
+	listener, err := push.Listen(ctx, c.cfg.Push)
+	if err != nil {
+		return errors.Join(err, c.close())
+	}
+	// The admin listener is the first to come and the last to go, so that
+	// somebody can see how the rest does.
+	visible, hide := context.WithCancel(context.WithoutCancel(ctx))
+	admin := make(chan error, 1)
+	ctx, fail := context.WithCancelCause(ctx)
+	go func() {
+		err := c.cfg.Admin.Run(visible)
+		if err != nil {
+			fail(err)
+		}
+		admin <- err
+	}()
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return listener.Run(ctx) })
+	g.Go(func() error { return c.watchKafka(ctx) })
+	g.Go(func() error { return c.line.Run(ctx) })
+	g.Go(func() error { return c.bridge(ctx) })
+	err = g.Wait()
+	err = errors.Join(err, c.close())
+	hide()
+	return errors.Join(err, <-admin)
+}
+
+// bridge carries commands, once Kafka and every topic are there.
+func (c *Connector) bridge(ctx context.Context) error {
+	err := c.reach(ctx)
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // asked to stop while waiting
+	}
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.watchAccount(ctx) })
+	g.Go(func() error { return c.consume(ctx) })
+	return g.Wait()
+}
+
+// build makes the parts and puts them together. It does no I/O.
+func build(cfg Config) (*Connector, error) {
+	c := &Connector{
+		cfg:     cfg,
+		log:     cfg.Log,
+		started: time.Now(),
+		purse:   newPurse(cfg.BalanceLow),
+		rate:    submit.NewRate(cfg.Rate),
+		pool:    intake.NewPool(busyPerSubmit * cfg.Submit.MaxInFlight),
+		recent:  correlate.NewRecent(recentSubmits),
+		owned:   newOwned(),
+	}
+	c.health.err = errNotReached
+	var err error
+	if c.kafka, err = kafkaio.Open(cfg.Kafka); err != nil {
+		return nil, err
+	}
+	if c.provider, err = provider.New(cfg.Provider); err != nil {
+		return nil, err
+	}
+	c.balance = c.purse.listening(c.provider.Balance)
+	c.line, err = submit.NewLine(submit.LineConfig{Balance: c.balance, MaxInFlight: cfg.Submit.MaxInFlight, Log: cfg.Log})
+	if err != nil {
+		return nil, err
+	}
+	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate = c.provider, c.line, c.rate
+	if c.submitter, err = submit.New(cfg.Submit); err != nil {
+		return nil, err
+	}
+	c.events = &events{
+		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
+		topics:   cfg.Topics,
+	}
+	c.cfg.Push.Sink = pushes{c}
+	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.health.ready
+	return c, nil
+}
+
+// close ends what build began, when nobody uses it any more.
+func (c *Connector) close() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.work), closeTimeout)
+	defer cancel()
+	err := c.events.producer.Close(ctx)
+	if err != nil {
+		err = fmt.Errorf("not everything could be written: %w", err)
+	}
+	c.provider.Close()
+	return errors.Join(err, c.kafka.Close())
+}
+
+// closeTimeout bounds the last writes: by then everything that somebody waited
+// for was written or given up.
+const closeTimeout = 2 * time.Second
+
+// linger returns a context that ends by the grace period after ctx.
+func linger(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	over := errors.New("the grace period is over")
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, func() { cancel(over) })
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() {
+		stop()
+		cancel(nil)
+	}
+}

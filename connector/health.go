@@ -1,0 +1,120 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"smsbridge/connector/kafkaio"
+)
+
+const (
+	healthPause   = 2 * time.Second
+	healthTimeout = 3 * time.Second
+)
+
+// health knows whether Kafka was there when last looked.
+type health struct {
+	mu  sync.Mutex
+	err error
+}
+
+var errNotReached = errors.New("kafka was not reached yet")
+
+// Ready reports why a push could not be made durable now, or nil.
+func (h *health) ready() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+func (h *health) set(err error) (before error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, h.err = h.err, err
+	return before
+}
+
+// watchKafka looks again and again whether the topics that are written to are
+// there, and says so once when that changes.
+func (c *Connector) watchKafka(ctx context.Context) error {
+	for {
+		err := c.lookAtKafka(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the stop made it fail
+		}
+		before := c.health.set(err)
+		switch {
+		case err != nil && before == nil:
+			c.log.Error("kafka is not usable, nothing is submitted or taken until it is", "error", err)
+		case err == nil && before != nil:
+			c.log.Info("kafka is usable")
+		}
+		sleep(ctx, healthPause)
+	}
+}
+
+func (c *Connector) lookAtKafka(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	wanted := c.cfg.Topics.output()
+	found, err := c.kafka.Topics(ctx, wanted...)
+	if err != nil {
+		return err
+	}
+	for _, name := range wanted {
+		if _, ok := found[name]; !ok {
+			return fmt.Errorf("topic %s does not exist; create it or set SMSBRIDGE_KAFKA_CREATE_TOPICS", name)
+		}
+	}
+	return nil
+}
+
+// reach waits until Kafka answers and every topic is there. It gives up only
+// where waiting does not help: wrong credentials, missing rights.
+func (c *Connector) reach(ctx context.Context) error {
+	told := ""
+	for {
+		err := c.prepare(ctx)
+		if err == nil || ctx.Err() != nil || hopeless(err) {
+			return err
+		}
+		if told != err.Error() {
+			told = err.Error()
+			c.log.Warn("waiting for kafka", "error", err)
+		}
+		sleep(ctx, healthPause)
+	}
+}
+
+// hopeless says that waiting does not help: somebody must change something.
+func hopeless(err error) bool {
+	if errors.Is(err, kafkaio.ErrUnreachable) {
+		return false
+	}
+	return errors.Is(err, kafkaio.ErrUnauthorized) || errors.Is(err, kafkaio.ErrLogin) || errors.Is(err, kafkaio.ErrTLS)
+}
+
+func (c *Connector) prepare(ctx context.Context) error {
+	if err := c.kafka.Probe(ctx); err != nil {
+		return err
+	}
+	if c.cfg.Create != nil {
+		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.all(c.cfg.Topics)...); err != nil {
+			return err
+		}
+	}
+	names := append(c.cfg.Topics.output(), c.cfg.Topics.Commands)
+	found, err := c.kafka.Topics(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := found[name]; !ok {
+			return fmt.Errorf("topic %s does not exist; create it (smsbridge config names the topics) or set SMSBRIDGE_KAFKA_CREATE_TOPICS=true", name)
+		}
+	}
+	return nil
+}

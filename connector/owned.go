@@ -1,0 +1,53 @@
+package connector
+
+import (
+	"slices"
+	"sync"
+
+	"smsbridge/connector/telemetry"
+)
+
+// owned is what the process works on, for those who only look.
+type owned struct {
+	mu    sync.Mutex
+	parts map[int]*assigned
+	moved chan struct{} // closed when parts changes
+}
+
+func newOwned() *owned { return &owned{moved: make(chan struct{})} }
+
+// set replaces what is owned.
+func (o *owned) set(parts map[int]*assigned) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.parts = parts
+	close(o.moved)
+	o.moved = make(chan struct{})
+}
+
+// has reports whether a partition is ours, and returns a channel that is closed
+// when that may have changed.
+func (o *owned) has(partition int) (bool, <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.parts[partition]
+	return ok, o.moved
+}
+
+// status tells how far each partition has got.
+func (o *owned) status() []telemetry.Partition {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	list := make([]telemetry.Partition, 0, len(o.parts))
+	for id, p := range o.parts {
+		mark := p.window.Watermark()
+		list = append(list, telemetry.Partition{
+			Partition: id,
+			Lag:       max(0, p.fetcher.HighWatermark()-mark),
+			InFlight:  p.window.Pending(),
+			Watermark: mark,
+		})
+	}
+	slices.SortFunc(list, func(a, b telemetry.Partition) int { return a.Partition - b.Partition })
+	return list
+}
