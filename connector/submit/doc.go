@@ -4,12 +4,16 @@
 //	plan.go     what a command asks for: recipients, text, validity, parts
 //	submit.go   the flow of a command
 //	part.go     the flow of a part: line, rate, guard, slot, submit, again
+//	doubt.go    what an attempt leaves that may have been carried out
 //	judge.go    what an answer or a failure means for the part and for the line
 //	result.go   what the parts together mean for the command
 //	line.go     whether anything is submitted at all, and how many at once
+//	recent.go   which of the last submits were doubtful
 //	probe.go    how a held line finds out that it may open
 //	rate.go     recipients a second
+//	wait.go     waits that the validity ends
 //	guard.go    what the flow needs of its neighbours
+//	config.go   settings; metrics.go, trace.go: what is told of it
 //
 // # Non-obvious
 //

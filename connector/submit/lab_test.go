@@ -3,6 +3,7 @@ package submit
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -88,6 +89,19 @@ func (l *lab) posts() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.requests)
+}
+
+func (l *lab) questions() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
+}
+
+// submittedAt are the times of all requests since the lab began.
+func (l *lab) submittedAt() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.at)
 }
 
 // must submits with lifetimes that do not end.
@@ -241,6 +255,9 @@ func balanceFails(class provider.Class) balanceFunc {
 		return wire.Balance{}, &provider.Failure{Class: class, Reason: sms.NetworkError}
 	}
 }
+
+// The client is one.
+var _ Provider = (*provider.Client)(nil)
 
 var healthy = balanceOf("0", "1000")
 

@@ -12,10 +12,6 @@ import (
 	"smsbridge/connector/provider"
 )
 
-// mostDoubts is how many attempts of a part may have been carried out, whoever
-// made them and for whatever cause they were repeated.
-const mostDoubts = 2
-
 // errNotDurable marks a verdict that could not be made durable: it must not be
 // told, and nothing else may be told in its place.
 var errNotDurable = errors.New("verdict is not durable")
@@ -30,6 +26,7 @@ type journey struct {
 	mobiles []string
 
 	outcome sms.Submission
+	begun   int        // attempts that had an intent
 	doubts  int        // attempts that may have been carried out
 	tries   int        // attempts that count towards Retry.MaxAttempts
 	last    sms.Reason // why it is not sent yet
@@ -63,50 +60,6 @@ func (j *journey) travel(ctx, work context.Context) (sms.Submission, error) {
 	}
 }
 
-// resume takes up what earlier owners left. A range that does not fit the
-// recipients names nobody whom it would be safe to submit to.
-func (j *journey) resume(p *Part, fits bool) {
-	j.outcome = sms.Submission{
-		Part: j.number, First: p.First, Last: p.Last,
-		Recipients: len(j.mobiles), Attempts: p.Attempts,
-	}
-	j.doubts = p.Doubts
-	switch {
-	case p.Done != nil:
-		j.outcome = *p.Done
-		if p.Done.Status == sms.Unknown {
-			j.doubts = max(j.doubts, 1)
-		}
-	case p.Doubts > 0 || !fits:
-		j.outcome.Status, j.outcome.Reason = sms.Unknown, sms.Interrupted
-	case j.plan.fault != nil:
-		j.outcome.Status, j.outcome.Reason = sms.Invalid, j.plan.fault.reason
-	}
-	if !fits {
-		j.doubts = mostDoubts
-	}
-}
-
-// decided reports whether nothing remains to be done: there is an outcome, and
-// it is not one that may still be bettered by submitting once more.
-func (j *journey) decided() bool {
-	if j.outcome.Status == "" {
-		return false
-	}
-	return j.outcome.Status != sms.Unknown || j.doubts == 0 ||
-		j.doubts >= mostDoubts || j.plan.policy != sms.ResendUnknown || j.plan.fault != nil
-}
-
-// end gives the part an outcome without a further attempt. One that may have
-// been carried out stays unknown.
-func (j *journey) end(status sms.Status, reason sms.Reason) {
-	if j.doubts > 0 {
-		j.doubts = mostDoubts
-		return
-	}
-	j.outcome.Status, j.outcome.Reason = status, reason
-}
-
 func (j *journey) lastReason(otherwise sms.Reason) sms.Reason {
 	if j.last == "" {
 		return otherwise
@@ -135,14 +88,14 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 	defer j.config.Line.leave(&t, verdict{})
 
 	permit, err := j.guard.Begin(ctx, Attempt{
-		Part: j.number, First: j.outcome.First, Last: j.outcome.Last, Number: j.outcome.Attempts + 1,
+		Part: j.number, First: j.outcome.First, Last: j.outcome.Last, Number: j.begun + 1,
 		Expires: j.plan.expires, PossibleDuplicate: j.doubts > 0,
 	})
 	if err != nil {
 		return verdict{}, err
 	}
-	err = enterGate(ctx, j.slots, j.plan.expires)
-	if err != nil {
+	j.begun++
+	if err := enterGate(ctx, j.slots, j.plan.expires); err != nil {
 		return verdict{}, release(work, permit, err)
 	}
 	defer func() { <-j.slots }()
@@ -239,12 +192,6 @@ func (j *journey) post(work context.Context) verdict {
 		j.outcome.Blocked = min(answer.Blocked, most)
 	}
 	return v
-}
-
-// betters reports whether a second attempt's verdict replaces the doubt that
-// the first one left. A refusal does not: it says nothing of the first.
-func betters(v verdict) bool {
-	return v.fate == settled && (v.status == sms.Accepted || v.status == sms.PartiallyAccepted)
 }
 
 // close makes the verdict durable and takes it into the part's outcome.

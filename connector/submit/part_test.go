@@ -44,6 +44,9 @@ func TestOutcomeOfAPartFollowsFromTheProvidersAnswers(t *testing.T) {
 		"unknown is not tried again":           {provider: inTurn(lost, accepts), status: sms.Unknown, reason: sms.Timeout, posts: 1},
 		"code -1 is unknown":                   {provider: inTurn(answers("-1", ""), accepts), status: sms.Unknown, reason: sms.ProviderError, posts: 1},
 		"a class that nobody knows is unknown": {provider: inTurn(fails(99, sms.NetworkError), accepts), status: sms.Unknown, reason: sms.NetworkError, posts: 1},
+		"a failure that nobody classified is unknown": {
+			provider: inTurn(fails(0, sms.NetworkError), accepts), status: sms.Unknown, reason: sms.NetworkError, posts: 1,
+		},
 		"unknown is sent once more if asked for": {
 			provider: inTurn(lost, accepts), change: resend, status: sms.Accepted, posts: 2, duplicate: true,
 		},
