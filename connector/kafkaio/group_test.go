@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -197,4 +198,16 @@ func TestCommitOfAZombieIsFenced(t *testing.T) {
 			t.Fatalf("%v, %v", got, err)
 		}
 	})
+}
+
+// logged returns a client whose log is kept.
+func (b *bubble) logged(t *testing.T) (*Client, *logged) {
+	t.Helper()
+	log := new(logged)
+	c, err := Open(Config{Brokers: b.cluster.ListenAddrs(), Dial: b.network.DialContext, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, log
 }

@@ -80,7 +80,7 @@ type Producer struct {
 	pending  int               // their number
 	closed   bool
 	drained  chan struct{} // closed when nothing is pending after Close began
-	trouble  trouble
+	trouble  troubles
 }
 
 // NewProducer returns a producer that runs until Close. It does no I/O before

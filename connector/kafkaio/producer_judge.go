@@ -198,20 +198,14 @@ func (p *Producer) disown(q *queue) {
 
 // failed lets a queue pause. The lock is held.
 func (p *Producer) failed(q *queue, err error) {
+	now := time.Now()
 	q.pause = min(max(2*q.pause, firstRetry), lastRetry)
-	q.notBefore = time.Now().Add(q.pause)
-	if !q.failing {
-		q.failing = true
-		p.trouble.count++
-	}
-	p.trouble.err = err
+	q.notBefore = now.Add(q.pause)
+	p.trouble.begin(&q.trouble, now, err)
 }
 
 // recovered ends a queue's trouble. The lock is held.
 func (p *Producer) recovered(q *queue) {
 	q.pause, q.notBefore = 0, time.Time{}
-	if q.failing {
-		q.failing = false
-		p.trouble.count--
-	}
+	p.trouble.end(&q.trouble)
 }

@@ -77,7 +77,7 @@ type queue struct {
 
 	notBefore time.Time     // pause after a failure
 	pause     time.Duration // the last one
-	failing   bool
+	trouble   trouble
 	maxBytes  int // of a batch, learned from refusals
 	maxCount  int // while the one bad record of a batch is searched for; 0: any
 }

@@ -11,16 +11,6 @@ import (
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
 )
 
-// trouble is what keeps records waiting. It is told when it begins and when it
-// is over, however many requests fail in between.
-type trouble struct {
-	count int   // queues that fail, and the router
-	err   error // the last one
-	twice int   // records to be told of: see Producer.rename
-	told  bool
-	since time.Time
-}
-
 // look wakes the router. The lock may be held.
 func (p *Producer) look() {
 	select {
@@ -35,7 +25,7 @@ func (p *Producer) route(ctx context.Context) {
 	var pause time.Duration
 	timer := time.NewTimer(layoutAge)
 	defer timer.Stop()
-	failing := false
+	var own trouble
 	for {
 		if pause == 0 {
 			timer.Reset(layoutAge) // for partitions that were added
@@ -65,16 +55,10 @@ func (p *Producer) route(ctx context.Context) {
 			pause = min(max(2*pause, firstRetry), lastRetry)
 		}
 		p.mu.Lock()
-		if failed := err != nil && p.pending > 0; failed != failing {
-			failing = failed
-			if failing {
-				p.trouble.count++
-			} else {
-				p.trouble.count--
-			}
-		}
-		if failing {
-			p.trouble.err = err
+		if err != nil && p.pending > 0 {
+			p.trouble.begin(&own, time.Now(), err)
+		} else {
+			p.trouble.end(&own)
 		}
 		p.mu.Unlock()
 		p.report()
@@ -253,29 +237,5 @@ func (p *Producer) refuseAll(err error) {
 	p.mu.Unlock()
 	for _, s := range over {
 		s.tell()
-	}
-}
-
-// report logs what changed. It must be called without the lock.
-func (p *Producer) report() {
-	p.mu.Lock()
-	t := p.trouble
-	pending := p.pending
-	p.trouble.twice = 0
-	changed := (t.count > 0) != t.told
-	if changed {
-		p.trouble.told = t.count > 0
-		p.trouble.since = time.Now()
-	}
-	p.mu.Unlock()
-	if t.twice > 0 {
-		p.log.Warn("kafka records may be written twice", "records", t.twice, "error", t.err)
-	}
-	switch {
-	case !changed:
-	case t.told:
-		p.log.Info("kafka writes go on", "after", time.Since(t.since).Round(time.Millisecond))
-	default:
-		p.log.Warn("kafka writes wait", "records", pending, "error", t.err)
 	}
 }
