@@ -72,7 +72,10 @@ func mobiles(list string) ([]string, error) {
 		}
 		digits, ok := NormalizeNumber(m)
 		if !ok {
-			return nil, &Unreadable{Field: "mobile", Rule: "holds what is not a mainland mobile number", Remedy: "look at the raw push"}
+			digits, ok = anyNumber(m)
+		}
+		if !ok {
+			return nil, &Unreadable{Field: "mobile", Rule: "holds what is not a number", Remedy: "look at the raw push"}
 		}
 		out = append(out, digits)
 	}
@@ -80,6 +83,18 @@ func mobiles(list string) ([]string, error) {
 		return nil, missing("mobile")
 	}
 	return out, nil
+}
+
+// anyNumber reads a number that we would not have submitted. A report of one is
+// still a fact: the account may be used by others too.
+func anyNumber(s string) (digits string, ok bool) {
+	const longest = 20
+	if len(s) > 2*longest {
+		return "", false
+	}
+	digits, ok = strip(s)
+	digits = strings.TrimPrefix(digits, "+")
+	return digits, ok && digits != "" && len(digits) <= longest && isDigits(digits)
 }
 
 // State is what a state of the provider means.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -148,5 +149,17 @@ func TestStateIsJudgedByItsExactSpelling(t *testing.T) {
 		if got := JudgeState(raw); got != want {
 			t.Errorf("%s: got %+v, want %+v", raw, got, want)
 		}
+	}
+}
+
+func TestAReportOfANumberThatWeWouldNotSubmitIsStillAReport(t *testing.T) {
+	t.Parallel()
+	got, err := ParseReportPush(Push{Query: "sendid=1&mobile=%2B1-202-555-0100,106900000001&state=X"})
+	if err != nil || !slices.Equal(got.Mobiles, []string{"12025550100", "106900000001"}) {
+		t.Fatalf("%v, %v", got.Mobiles, err)
+	}
+	_, err = ParseReportPush(Push{Query: "sendid=1&state=X&mobile=" + strings.Repeat("1", 21)})
+	if err == nil {
+		t.Fatal("21 digits passed for a number")
 	}
 }
