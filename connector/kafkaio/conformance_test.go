@@ -45,12 +45,17 @@ func openClient(t *testing.T, brokers []string) *Client {
 
 var topicNumber atomic.Int64
 
-// newTopic creates a topic of its own for a test; real brokers outlive tests.
+// newTopic creates a topic of its own for a test.
 func newTopic(t *testing.T, c *Client, partitions int) string {
 	t.Helper()
-	name := fmt.Sprintf("test-%d-%d", time.Now().UnixNano(), topicNumber.Add(1))
+	name := topicName()
 	if err := c.CreateTopics(t.Context(), NewTopic{Name: name, Partitions: partitions}); err != nil {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// topicName returns a name that was never used: real brokers outlive tests.
+func topicName() string {
+	return fmt.Sprintf("test-%d-%d", time.Now().UnixNano(), topicNumber.Add(1))
 }

@@ -148,13 +148,14 @@ func TestADamagedBatchIsFetchedAgainThenToldThenSkipped(t *testing.T) {
 		asked := req.(*kmsg.FetchRequest).Topics[0].Partitions[0].FetchOffset
 		set := setOf(recordsAt("0"), recordsAt("1").at(1), recordsAt("2").at(2))
 		one := len(set) / 3
-		if asked == 1 {
+		switch asked {
+		case 1:
 			set = set[one:]
 			if damage > 0 {
 				damage--
 				set[one-1] ^= 1
 			}
-		} else if asked == 2 {
+		case 2:
 			set = set[2*one:]
 		}
 		return fetchResponse(req, set), nil, true

@@ -148,7 +148,8 @@ func orDefault(n int) int32 {
 }
 
 // TopicConfig returns the configuration of a topic as it is in force, defaults
-// included. The right to see it (DescribeConfigs) is an optional one: callers
+// included. A topic that the broker has not heard of is waited for until ctx
+// ends. The right to see it (DescribeConfigs) is an optional one: callers
 // meet ErrUnauthorized and say what they could not check.
 func (c *Client) TopicConfig(ctx context.Context, topic string) (map[string]string, error) {
 	config := map[string]string{}

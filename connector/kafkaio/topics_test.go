@@ -1,8 +1,11 @@
 package kafkaio
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -43,6 +46,65 @@ func TestLeaderOfAnUnknownTopicIsAnUnknownTopic(t *testing.T) {
 	c := openClient(t, startBroker(t))
 	_, err := c.leader(t.Context(), "no-such-topic", 0)
 	if !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		t.Fatal(err)
+	}
+}
+
+func TestConfigurationOfATopicIsWhatItWasCreatedWith(t *testing.T) {
+	t.Parallel()
+	c := openClient(t, startBroker(t))
+	name := topicName()
+	want := map[string]string{"cleanup.policy": "compact", "retention.ms": "123456789", "min.insync.replicas": "1"}
+	if err := c.CreateTopics(t.Context(), NewTopic{Name: name, Partitions: 1, Config: want}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.TopicConfig(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range want {
+		if got[key] != value {
+			t.Errorf("%s is %q, want %q", key, got[key], value)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := c.TopicConfig(ctx, "no-such-topic"); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		t.Errorf("of an unknown topic: %v", err)
+	}
+}
+
+func TestATopicThatCannotBeCreatedSaysWhy(t *testing.T) {
+	t.Parallel()
+	c := openClient(t, startBroker(t))
+	topic := NewTopic{Name: topicName(), Partitions: 1, Replicas: 99}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var broker *BrokerError
+	if err := c.CreateTopics(ctx, topic); !errors.As(err, &broker) || broker.Topic != topic.Name || errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestTopicsThatComeLaterAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	brokers := startBroker(t)
+	c := openClient(t, brokers)
+	name := topicName()
+	created := make(chan error, 1)
+	time.AfterFunc(300*time.Millisecond, func() {
+		created <- openClient(t, brokers).CreateTopics(t.Context(), NewTopic{Name: name, Partitions: 3})
+	})
+	got, err := c.WaitTopics(t.Context(), name)
+	if err != nil || got[name].Partitions != 3 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if err := <-created; err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := c.WaitTopics(ctx, name, "no-such-topic"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no-such-topic") {
 		t.Fatal(err)
 	}
 }
