@@ -1,0 +1,120 @@
+package trial
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Figures sum a run up.
+type Figures struct {
+	Commands, Answered, Lost   int
+	Statuses                   map[string]int
+	Submissions, Texts         int // complete submits; recipients of those that were carried out
+	Twice                      int // parts carried out more than once
+	Unknown, UnknownBound      int // parts
+	RepeatedResults, Revisions int
+	ReportPushes, Reports      int // facts that were pushed and answered 200; events without repeats
+	Matched                    int
+	InboundPushes, Inbound     int
+	Events                     map[Kind]int
+}
+
+func (v *view) figures() Figures {
+	f := Figures{
+		Commands: len(v.Commands), Submissions: len(v.Submissions), UnknownBound: v.unknownBound(),
+		Unknown: len(v.unknownParts()), Statuses: map[string]int{}, Events: map[Kind]int{},
+	}
+	for _, c := range v.commandAt {
+		row := truth(v.rowsAt[c.Position])
+		if row == nil {
+			f.Lost++
+			continue
+		}
+		f.Answered++
+		f.Statuses[row.Status]++
+		f.Revisions += max(row.Revision-1, 0)
+	}
+	events := map[string]bool{}
+	for i := range v.Results {
+		events[v.Results[i].EventID] = true
+	}
+	f.RepeatedResults = len(v.Results) - len(events)
+	for _, s := range v.stories {
+		for _, subs := range s.parts() {
+			accepted := 0
+			for _, sub := range subs {
+				if sub.accepted() {
+					accepted++
+					f.Texts += sub.Count
+				}
+			}
+			if accepted > 1 {
+				f.Twice++
+			}
+		}
+	}
+	f.reports(v)
+	for _, e := range v.Events {
+		f.Events[e.Kind]++
+	}
+	return f
+}
+
+func (f *Figures) reports(v *view) {
+	pushed := map[string]bool{}
+	for _, p := range v.ReportPush {
+		if p.Status == answered {
+			pushed[p.SendID+" "+p.Number+" "+p.State] = true
+		}
+	}
+	f.ReportPushes = len(pushed)
+	published := map[string]bool{}
+	for _, r := range v.Reports {
+		if !published[r.EventID] && r.Correlation != "orphan" {
+			f.Matched++
+		}
+		published[r.EventID] = true
+	}
+	f.Reports = len(published)
+	messages := map[string]bool{}
+	for _, p := range v.InboundPush {
+		if p.Status == answered {
+			messages[p.Number+" "+p.Text] = true
+		}
+	}
+	f.InboundPushes = len(messages)
+	inbound := map[string]bool{}
+	for _, m := range v.Inbound {
+		inbound[m.EventID] = true
+	}
+	f.Inbound = len(inbound)
+}
+
+// Print writes the figures, a line for each.
+func (f *Figures) Print(w io.Writer) {
+	line := func(name string, n int, note string) { fmt.Fprintf(w, "  %-26s %9d  %s\n", name, n, note) }
+	line("commands", f.Commands, "")
+	line("commands with a result", f.Answered, "")
+	statuses := make([]string, 0, len(f.Statuses))
+	for status := range f.Statuses {
+		statuses = append(statuses, status)
+	}
+	slices.Sort(statuses)
+	for _, status := range statuses {
+		line("  "+status, f.Statuses[status], "")
+	}
+	line("lost", f.Lost, "")
+	line("twice", f.Twice, "parts that the provider carried out more than once")
+	line("unknown", f.Unknown, fmt.Sprintf("parts; at most %d by what was injected", f.UnknownBound))
+	line("repeated results", f.RepeatedResults, "the same event once more")
+	line("revisions", f.Revisions, "")
+	line("submits at the provider", f.Submissions, fmt.Sprintf("%d texts carried out", f.Texts))
+	line("reports pushed", f.ReportPushes, fmt.Sprintf("%d on the topic, %d matched", f.Reports, f.Matched))
+	line("inbound pushed", f.InboundPushes, fmt.Sprintf("%d on the topic", f.Inbound))
+	for _, kind := range []Kind{Kill, Freeze, Restart, BrokerKill, AccountHold} {
+		if n := f.Events[kind]; n > 0 {
+			line(string(kind)+"s", n, "")
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package trial
+
+import "time"
+
+// Position is a record's place in its topic.
+type Position struct {
+	Partition int32
+	Offset    int64
+}
+
+// Command is a record on the command topic that the broker acknowledged.
+type Command struct {
+	Position
+	ID      string // empty when it cannot be read
+	Key     string
+	Numbers []string  // its recipients, digits
+	Expires time.Time // zero: by its class alone
+	Resend  bool      // on_unknown is resend
+	At      time.Time // when it was acknowledged
+}
+
+// Submission is a complete submit that the provider read, in the order in which
+// it decided them.
+type Submission struct {
+	ID     string // the command's, which the lab's texts carry
+	Number string // the first recipient; it tells the parts of a command apart
+	Count  int    // recipients
+	Code   string // what the provider decided: "0" is carried out, "" is nothing done
+	Fault  string // what happened to the answer
+	SendID string
+	At     time.Time
+}
+
+// Part is one submission as a result tells it.
+type Part struct {
+	Status            string
+	SendID            string
+	Accepted          int
+	Attempts          int
+	PossibleDuplicate bool
+}
+
+// Result is a row of the results topic.
+type Result struct {
+	Command     Position
+	Row         Position
+	At          time.Time // the record's timestamp, given before it was acknowledged
+	EventID     string
+	ID          string
+	Revision    int
+	Status      string
+	Reason      string
+	DuplicateOf *Position
+	Parts       []Part
+	Digest      uint64 // of the value's bytes
+}
+
+// Push is one attempt of the provider, and how it was answered (0: not at all).
+type Push struct {
+	SendID string // of a report
+	State  string
+	Number string
+	Text   string // of an inbound message
+	Status int
+	At     time.Time
+}
+
+// Report is a row of the reports topic.
+type Report struct {
+	Row         Position
+	EventID     string
+	ID          string // the command's; empty for an orphan
+	SendID      string
+	Number      string
+	State       string // the provider's own word
+	Correlation string
+	DoneAt      string
+}
+
+// Inbound is a row of the inbound topic.
+type Inbound struct {
+	Row     Position
+	EventID string
+	Number  string
+	Text    string
+	SentAt  string
+}
+
+// Sample is a committed offset, noted when it was first seen.
+type Sample struct {
+	Partition int32
+	Offset    int64
+	At        time.Time
+}
+
+// Kind says what an Event is.
+type Kind string
+
+// What is done to a run, or happens in it.
+const (
+	Start       Kind = "start"        // a connector was started
+	Kill        Kind = "kill"         // kill -9
+	Freeze      Kind = "freeze"       // SIGSTOP, until SIGCONT
+	Restart     Kind = "restart"      // SIGTERM, until it was started again
+	Exit        Kind = "exit"         // a connector ended unasked
+	BrokerKill  Kind = "broker kill"  // until it was started again
+	AccountHold Kind = "account hold" // the provider refused the account
+)
+
+// Event is something that was done to the run. Until is zero where it has no length.
+type Event struct {
+	Kind      Kind
+	Instance  string
+	At, Until time.Time
+	Detail    string
+}
+
+// Leak is a place where a number, a text or a secret was found.
+type Leak struct {
+	File string
+	Line int
+}
+
+// History is all that was seen of one run.
+type History struct {
+	Commands    []Command
+	Submissions []Submission
+	Probes      []time.Time // balance calls that were answered well
+	Results     []Result
+	Reports     []Report
+	Inbound     []Inbound
+	ReportPush  []Push // one for each number of each attempt
+	InboundPush []Push // one for each message of each attempt
+	Samples     []Sample
+	Events      []Event
+	Leaks       []Leak
+	Partial     int // requests that the provider could not read to their end
+	End         time.Time
+
+	Connectors  int
+	MaxInFlight int           // PROVIDER_MAX_IN_FLIGHT of each connector
+	Session     time.Duration // KAFKA_SESSION_TIMEOUT
+	Ordered     bool          // ORDERING=key
+	Correlates  bool          // reports are matched across processes and restarts
+}
+
+// accepted reports whether the provider carried the submission out.
+func (s *Submission) accepted() bool { return s.Code == "0" }
+
+// doubtful reports whether the answer left open if it was carried out.
+func (s *Submission) doubtful() bool {
+	switch s.Fault {
+	case "drop", "reset", "cut", "error", "html", "hang", "system", "redirect":
+		return true
+	}
+	return false
+}
+
+// mayBeSent reports whether the same texts must not be submitted once more: it
+// was carried out, or nobody could know.
+func (s *Submission) mayBeSent() bool { return s.accepted() || s.doubtful() }
+
+// accountCode reports whether the whole account was refused.
+func (s *Submission) accountCode() bool {
+	return len(s.Code) == 2 && s.Code >= "10" && s.Code <= "13"
+}
