@@ -77,6 +77,11 @@ type Request struct {
 	Sign      string    // bare, the provider adds the brackets
 	Extension string    // digits, may be empty
 	SendAt    time.Time // zero: now
+
+	// Still is asked once more when the connection stands, before the first byte
+	// leaves: connecting may have taken longer than the permission to submit
+	// lasts. False ends the call with ErrWithheld. Nil: always.
+	Still func() bool
 }
 
 // Submit makes one submit call. Without a Failure the provider's answer line was
@@ -84,18 +89,20 @@ type Request struct {
 // whether the request had been written.
 func (c *Client) Submit(ctx context.Context, r Request) (wire.Answer, *Failure) {
 	var answer wire.Answer
-	failure := c.call(ctx, c.submit,
-		func(dst []byte) []byte {
+	failure := c.call(ctx, c.submit, exchange{
+		still: r.Still,
+		encode: func(dst []byte) []byte {
 			return wire.AppendSubmit(dst, wire.Submit{
 				Name: c.name(), Password: c.password(),
 				Content: r.Content, Sign: r.Sign, Extension: r.Extension,
 				Mobiles: r.Mobiles, SendAt: r.SendAt,
 			})
 		},
-		func(body []byte) (err error) {
+		parse: func(body []byte) (err error) {
 			answer, err = wire.ParseAnswer(body)
 			return err
-		})
+		},
+	})
 	return answer, failure
 }
 
@@ -103,20 +110,21 @@ func (c *Client) Submit(ctx context.Context, r Request) (wire.Answer, *Failure) 
 // the probe of a line that is held.
 func (c *Client) Balance(ctx context.Context) (wire.Balance, *Failure) {
 	var balance wire.Balance
-	failure := c.call(ctx, c.balance,
-		func(dst []byte) []byte { return wire.AppendBalance(dst, c.name(), c.password()) },
-		func(body []byte) (err error) {
+	failure := c.call(ctx, c.balance, exchange{
+		encode: func(dst []byte) []byte { return wire.AppendBalance(dst, c.name(), c.password()) },
+		parse: func(body []byte) (err error) {
 			balance, err = wire.ParseBalance(body)
 			return err
-		})
+		},
+	})
 	return balance, failure
 }
 
 // call is one attempt with its span and its measurement around it.
-func (c *Client) call(ctx context.Context, to *endpoint, encode func([]byte) []byte, parse func([]byte) error) *Failure {
+func (c *Client) call(ctx context.Context, to *endpoint, x exchange) *Failure {
 	start := time.Now()
 	ctx, span := c.startSpan(ctx, to)
-	status, failure := to.attempt(ctx, start.Add(c.timeout), encode, parse)
+	status, failure := to.attempt(ctx, start.Add(c.timeout), x)
 	endSpan(span, status, failure)
 	c.metrics.record(ctx, to.operation, failure, time.Since(start))
 	return failure

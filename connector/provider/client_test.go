@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -153,6 +154,27 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 	if n := server.whole.Load(); n != 400 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+func TestWhatIsNoLongerWantedWhenTheConnectionStandsIsWithheld(t *testing.T) {
+	t.Parallel()
+	server := raw(t, always(answer(acceptedLine)))
+	c := newClient(t, server.URL)
+	unwanted := text
+	unwanted.Still = func() bool { return false }
+	wanted := text
+	wanted.Still = func() bool { return true }
+	for range 3 {
+		if _, f := c.Submit(t.Context(), unwanted); f == nil || f.Class != NotSent || !errors.Is(f, ErrWithheld) {
+			t.Fatalf("failure %v", f)
+		}
+		if _, f := c.Submit(t.Context(), wanted); f != nil {
+			t.Fatal(f)
+		}
+	}
+	if whole, conns := server.whole.Load(), server.conns.Load(); whole != 3 || conns != 1 {
+		t.Errorf("%d requests over %d connections, want 3 over 1", whole, conns)
 	}
 }
 

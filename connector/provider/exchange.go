@@ -14,9 +14,16 @@ const (
 	maxRead   = maxAnswer + 64<<10 // bytes read in all for one answer, 1xx, headers and chunk sizes included
 )
 
+// exchange is what differs from call to call.
+type exchange struct {
+	still  func() bool // asked before the first byte leaves; nil: always
+	encode func([]byte) []byte
+	parse  func([]byte) error
+}
+
 // attempt makes the call once. Nothing in it loops back to a write: whatever goes
 // wrong ends it. The status is 0 when none was read.
-func (to *endpoint) attempt(ctx context.Context, deadline time.Time, encode func([]byte) []byte, parse func([]byte) error) (int, *Failure) {
+func (to *endpoint) attempt(ctx context.Context, deadline time.Time, x exchange) (int, *Failure) {
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
@@ -32,7 +39,11 @@ func (to *endpoint) attempt(ctx context.Context, deadline time.Time, encode func
 		c.reusable = stop() && c.reusable
 	}()
 
-	if failure := c.write(ctx, to.head, encode); failure != nil {
+	if x.still != nil && !x.still() {
+		c.reusable = true // as it was before
+		return 0, &Failure{Class: NotSent, Err: ErrWithheld}
+	}
+	if failure := c.write(ctx, to.head, x.encode); failure != nil {
 		return 0, failure
 	}
 	r, err := c.read()
@@ -45,7 +56,7 @@ func (to *endpoint) attempt(ctx context.Context, deadline time.Time, encode func
 	if err != nil {
 		return r.status, c.unanswered(ctx, err)
 	}
-	if err := parse(r.body); err != nil {
+	if err := x.parse(r.body); err != nil {
 		return r.status, unreadable(err)
 	}
 	return r.status, nil

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"time"
 
 	"smsbridge/codec/sms"
@@ -42,6 +43,10 @@ func (c Class) String() string {
 		return "unclassified"
 	}
 }
+
+// ErrWithheld is the cause of a NotSent failure that the caller wanted, by
+// Request.Still.
+var ErrWithheld = errors.New("the caller no longer wanted it")
 
 // Failure is a call that brought no answer of the provider's.
 type Failure struct {

@@ -218,3 +218,40 @@ func TestRequestThatCrossesTheServersEndIsUnknown(t *testing.T) {
 		t.Errorf("%d connections: the request was made again", n)
 	}
 }
+
+// The context may strike when the answer is just being read: what it does to the
+// connection then must not hit the call after.
+func TestConnectionThatTheContextStruckIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	dials := 0
+	c := newClient(t, "", pipes(always(answer(acceptedLine))), func(c *Config) {
+		dial := c.Dial
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			nc, err := dial(ctx, network, address)
+			return cancelling{nc, cancel}, err
+		}
+	})
+	if _, f := c.Submit(ctx, text); f != nil {
+		t.Fatal(f)
+	}
+	if _, f := c.Submit(t.Context(), text); f != nil {
+		t.Fatal(f)
+	}
+	if dials != 2 {
+		t.Errorf("%d connections", dials)
+	}
+}
+
+// cancelling is a connection whose answer comes together with the call's end.
+type cancelling struct {
+	net.Conn
+	cancel func()
+}
+
+func (c cancelling) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.cancel()
+	return n, err
+}

@@ -63,6 +63,7 @@ type Line struct {
 	recent   outcomes
 	floor    float64       // lowest balance seen in a hold for want of money
 	pause    time.Duration // before the next probe
+	patience time.Duration // with a line that nothing can prove
 	moved    chan struct{} // closed when anything above changed that somebody waits for; nil when nobody does
 	holds    chan struct{} // tells Run of a hold; one is enough, it then looks for itself
 }
@@ -108,7 +109,9 @@ func NewLine(c LineConfig) (*Line, error) {
 		state:  State{Line: sms.LineOpen, Since: time.Now()},
 		limit:  free,
 		pause:  probeFirst,
-		holds:  make(chan struct{}, 1),
+
+		patience: unprovenFirst,
+		holds:    make(chan struct{}, 1),
 	}, nil
 }
 
@@ -276,7 +279,7 @@ func (l *Line) widen() {
 	if l.limit == free {
 		return
 	}
-	l.pause = probeFirst
+	l.pause, l.patience = probeFirst, unprovenFirst
 	l.declareOpen()
 	l.limit *= 2
 	if l.limit >= l.config.MaxInFlight {

@@ -106,7 +106,9 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 	if !j.config.Line.stands(&t) || !permit.Valid() {
 		return verdict{fate: unposted}, release(work, permit, nil)
 	}
-	v := j.post(work)
+	v := j.post(work, func() bool {
+		return permit.Valid() && j.config.Line.stands(&t) && time.Now().Before(j.plan.expires)
+	})
 	// The line first: what it hears must stop others now, not when Kafka has
 	// acknowledged.
 	j.config.Line.leave(&t, v)
@@ -155,16 +157,21 @@ func (j *journey) mayStillPost(ctx context.Context) error {
 	return nil
 }
 
-// post makes the request.
-func (j *journey) post(work context.Context) verdict {
+// post makes the request, if the permission to make it still stands when the
+// connection does.
+func (j *journey) post(work context.Context, still func() bool) verdict {
 	start := time.Now()
 	request := provider.Request{
 		Content: j.plan.text.Content, Sign: j.plan.text.Sign, Extension: j.cmd.Extension, Mobiles: j.mobiles,
+		Still: still,
 	}
 	if j.cmd.SendAt.After(start) { // else now: the provider's clock decides what it does with the past
 		request.SendAt = j.cmd.SendAt
 	}
 	answer, failure := j.config.Provider.Submit(work, request)
+	if failure != nil && errors.Is(failure, provider.ErrWithheld) {
+		return verdict{fate: unposted}
+	}
 	latency := time.Since(start)
 	j.paid = false
 	j.outcome.Attempts++

@@ -21,12 +21,16 @@ const (
 	probeMost  = 30 * time.Second
 )
 
-// unprovenTrial is how long a line stays held when nothing can be proven
-// either way, before one submit is let through all the same: the balance call
-// may be out of order while submits work, and a balance that was topped up
-// before we first saw it never rises. It is not done where a submit would only
-// be refused again (account, address).
-const unprovenTrial = 10 * time.Minute
+// A line that is held while nothing can be proven either way lets one submit
+// through all the same, after a minute and then half as often each time: the
+// balance call may be out of order while submits work, and a balance that was
+// topped up before we first saw it never rises. It is not done where the balance
+// call itself names the fault. A trial that is refused again sent nothing; one
+// that is not answered leaves one more command in doubt, hence the doubling.
+const (
+	unprovenFirst = time.Minute
+	unprovenMost  = 10 * time.Minute
+)
 
 // Run opens the line whenever it is held, until ctx ends.
 func (l *Line) Run(ctx context.Context) error {
@@ -86,8 +90,12 @@ func (l *Line) consider(b wire.Balance, failure *provider.Failure) bool {
 			return false
 		}
 	}
-	if !l.proves(b, failure) {
+	proven, patient := l.proves(b, failure), time.Since(l.heldAt) >= l.patience
+	if !proven && (!patient || !l.mayBeTried(b, failure)) {
 		return false
+	}
+	if !proven {
+		l.patience = min(2*l.patience, unprovenMost)
 	}
 	l.reopen()
 	return true
@@ -96,7 +104,6 @@ func (l *Line) consider(b wire.Balance, failure *provider.Failure) bool {
 // proves reports whether a balance answer that names no fault of the account
 // is enough for a trial. mu is held.
 func (l *Line) proves(b wire.Balance, failure *provider.Failure) bool {
-	patient := time.Since(l.heldAt) >= unprovenTrial
 	healthy := failure == nil && b.Code == "0"
 	switch l.cause {
 	case account:
@@ -105,11 +112,11 @@ func (l *Line) proves(b wire.Balance, failure *provider.Failure) bool {
 		return failure == nil
 	case unreachable:
 		// Any answer will do, also one that refuses us: the trial tells the rest.
-		return patient || failure == nil || failure.Class == provider.LineDown || failure.Class == provider.Throttled
+		return failure == nil || failure.Class == provider.LineDown || failure.Class == provider.Throttled
 	case ambiguity:
 		// Proves nothing of submits, but while not even this is answered a
 		// submit would only be one more in doubt.
-		return patient || healthy
+		return healthy
 	case credit:
 		amount, known := amountOf(b)
 		if !healthy || !known {
@@ -117,10 +124,17 @@ func (l *Line) proves(b wire.Balance, failure *provider.Failure) bool {
 		}
 		risen := amount > l.floor
 		l.floor = min(l.floor, amount)
-		return risen || patient && amount > 0
+		return risen
 	default:
 		return true
 	}
+}
+
+// mayBeTried reports whether the line may be tried without proof: unless the
+// answer says that there is no money. mu is held.
+func (l *Line) mayBeTried(b wire.Balance, failure *provider.Failure) bool {
+	amount, known := amountOf(b)
+	return l.cause != credit || failure != nil || !known || amount > 0
 }
 
 // amountOf reads a balance. It is compared, never added up, so a float serves.
