@@ -36,7 +36,7 @@ func (p pushes) Report(ctx context.Context, raw push.Raw, pushed wire.ReportPush
 }
 
 // Inbound publishes the messages that phones sent.
-func (p pushes) Inbound(ctx context.Context, received []sms.Inbound) error {
+func (p pushes) Inbound(ctx context.Context, _ push.Raw, received []sms.Inbound) error {
 	messages := make([]kafkaio.Message, len(received))
 	for i := range received {
 		messages[i] = p.c.events.inbound(received[i])

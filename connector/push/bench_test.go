@@ -19,7 +19,7 @@ import (
 type ackedLater time.Duration
 
 func (d ackedLater) Report(context.Context, Raw, wire.ReportPush) error { return d.wait() }
-func (d ackedLater) Inbound(context.Context, []sms.Inbound) error       { return d.wait() }
+func (d ackedLater) Inbound(context.Context, Raw, []sms.Inbound) error  { return d.wait() }
 func (d ackedLater) DeadLetter(context.Context, Raw, error) error       { return d.wait() }
 
 func (d ackedLater) wait() error {

@@ -57,8 +57,8 @@ func (s *sink) Report(ctx context.Context, raw Raw, r wire.ReportPush) error {
 	return s.call(ctx, raw, func() { s.reports = append(s.reports, r) })
 }
 
-func (s *sink) Inbound(ctx context.Context, m []sms.Inbound) error {
-	return s.call(ctx, Raw{Kind: Inbound}, func() { s.inbound = append(s.inbound, m...) })
+func (s *sink) Inbound(ctx context.Context, raw Raw, m []sms.Inbound) error {
+	return s.call(ctx, raw, func() { s.inbound = append(s.inbound, m...) })
 }
 
 func (s *sink) DeadLetter(ctx context.Context, raw Raw, cause error) error {

@@ -319,7 +319,7 @@ func TestGuessingIsLimitedForEachAddress(t *testing.T) {
 	if g.held(neighbour, now) {
 		t.Error("a neighbour is held")
 	}
-	if g.held(honest, now.Add(honestPeriod-time.Second)) {
+	if g.held(honest, now) {
 		t.Error("held though it was right a short while ago")
 	}
 	if g.held(guesser, now.Add(time.Second)) {
@@ -342,6 +342,53 @@ func TestHeldAddressIsRefusedUnread(t *testing.T) {
 	}
 	if reports, _, _ := kept.counts(); reports != 0 {
 		t.Error("its push was published")
+	}
+}
+
+func TestProviderBehindOneAddressWithAGuesserIsNotHeld(t *testing.T) {
+	t.Parallel()
+	s := started(t, config(&sink{}))
+	s.post(t, "/push/report", goodReport)
+	for range guessBurst {
+		s.guesses.wrong(netip.MustParseAddr("127.0.0.1"), time.Now().Add(time.Minute))
+	}
+	if got := s.post(t, "/push/report", goodReport); got.status != 200 {
+		t.Errorf("status %d", got.status)
+	}
+}
+
+func TestAnswerIsNotLostForABodyThatNobodyNeeds(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]int{"/nothing": 404, "/push/report": 413} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, m := inMemory(t, config(&sink{}))
+				c := m.dial("203.0.113.1:1")
+				defer c.Close()
+				body := strings.Repeat("x", map[int]int{404: 100 << 10, 413: maxBody + 1}[want])
+				request := strings.Replace(form(path, body), "Host:", "Connection: close\r\nHost:", 1)
+				wrote := make(chan error, 1)
+				go func() {
+					_, err := io.WriteString(c, request)
+					wrote <- err
+				}()
+				if err := <-wrote; err != nil {
+					t.Fatalf("closed before the body was written: %v", err)
+				}
+				if got, err := hear(c); err != nil || got.status != want {
+					t.Errorf("status %d, %v", got.status, err)
+				}
+			})
+		})
+	}
+}
+
+func TestHugeBodyIsAnswered413BeforeItsEnd(t *testing.T) {
+	t.Parallel()
+	s := started(t, config(&sink{}))
+	if got := s.post(t, "/push/report", strings.Repeat("x", 16<<20)); got.status != 413 {
+		t.Errorf("status %d", got.status)
 	}
 }
 

@@ -45,7 +45,7 @@ func (s *Server) readInbound(raw Raw) (wire.Credentials, func(context.Context) e
 		if len(records) == 0 {
 			return unreadable
 		}
-		if err := s.Sink.Inbound(ctx, s.messages(records, raw)); err != nil {
+		if err := s.Sink.Inbound(ctx, raw, s.messages(records, raw)); err != nil {
 			return err
 		}
 		return unreadable

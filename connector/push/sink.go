@@ -34,8 +34,8 @@ type Raw struct {
 type Sink interface {
 	// Report takes one delivery report, perhaps of several numbers.
 	Report(ctx context.Context, raw Raw, report wire.ReportPush) error
-	// Inbound takes the messages of one push.
-	Inbound(ctx context.Context, messages []sms.Inbound) error
+	// Inbound takes the messages of one push, those that could be read.
+	Inbound(ctx context.Context, raw Raw, messages []sms.Inbound) error
 	// DeadLetter takes a push that could not be read, or not all of it. The
 	// cause holds no value of it.
 	DeadLetter(ctx context.Context, raw Raw, cause error) error
