@@ -57,8 +57,8 @@ func (s *Server) route(path string) Kind {
 	return noKind
 }
 
-// answer decides. What costs nothing comes first; nothing is read from an
-// address that may not push.
+// answer decides. What costs nothing comes first; of an address that may not
+// push nothing is looked at.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outcome {
 	from, known := client(r, s.TrustedProxies)
 	switch {
@@ -100,7 +100,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 	s.metrics.inProgress.Add(ctx, 1)
 	defer s.metrics.inProgress.Add(ctx, -1)
 	o := s.take(ctx, raw, cut, from)
-	s.conns.waits(r.RemoteAddr, o.status() == http.StatusOK)
+	good := o.status() == http.StatusOK
+	if good {
+		s.guesses.right(from, raw.ReceivedAt)
+	}
+	s.conns.waits(r.RemoteAddr, good)
 	return o
 }
 
@@ -116,11 +120,8 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 		s.guesses.wrong(from, raw.ReceivedAt)
 		return s.refuse(ctx, proof.refused, from)
 	}
-	s.guesses.right(from, raw.ReceivedAt)
 	if cut != nil {
-		// Not counted as the digest's one use: the provider may send the whole
-		// push yet.
-		return s.keep(ctx, raw, func(context.Context) error { return cut })
+		publish = func(context.Context) error { return cut }
 	}
 	if !proof.once {
 		return s.keep(ctx, raw, publish)
@@ -135,7 +136,8 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 		return repeated
 	}
 	o := s.keep(ctx, raw, publish)
-	s.digests.settle(proof.digest, this, o.status() == http.StatusOK, raw.ReceivedAt)
+	// A cut push does not use its digest up: the provider may send the whole yet.
+	s.digests.settle(proof.digest, this, cut == nil && o.status() == http.StatusOK, raw.ReceivedAt)
 	return o
 }
 

@@ -347,6 +347,12 @@ func TestDigestOfACutBodyIsLeftForTheWholeOne(t *testing.T) {
 		if got, err := say(second, form("/push/report", push)); err != nil || got.status != 200 {
 			t.Fatalf("whole: status %d, %v", got.status, err)
 		}
+		// By then an overheard digest is worth nothing, not even for dead letters.
+		third := m.dial("203.0.113.1:3")
+		defer third.Close()
+		if got, err := say(third, cut); err != nil || got.status != 401 {
+			t.Fatalf("cut, after the whole: status %d, %v", got.status, err)
+		}
 		if reports, _, letters := kept.counts(); reports != 1 || letters != 1 {
 			t.Errorf("%d reports, %d dead letters", reports, letters)
 		}
