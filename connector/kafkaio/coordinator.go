@@ -66,6 +66,30 @@ func (g *Group) ask(ctx context.Context, req protocol.Message) (protocol.Message
 	return res, err
 }
 
+// askPlainly is ask in the request's version 0. kafka-go has the later answers to
+// Heartbeat and LeaveGroup the wrong way round: their error code ends up in the
+// throttle time, and every answer looks like a good one.
+func (g *Group) askPlainly(ctx context.Context, req protocol.Message) (protocol.Message, error) {
+	broker, err := g.whereabouts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	res, err := g.c.transport.RoundTrip(ctx, g.c.addr, &oldest{routed{Message: req, broker: broker, clientID: g.c.cfg.ClientID}})
+	if err != nil {
+		g.unreachable(err)
+		return nil, err
+	}
+	return res.(*answer).Message, nil
+}
+
+// oldest is a routed request whose version stays 0.
+type oldest struct{ routed }
+
+// Required implements protocol.RawExchanger.
+func (*oldest) Required(map[protocol.ApiKey]int16) bool { return true }
+
 // unreachable draws the conclusions from a request that brought no answer.
 func (g *Group) unreachable(err error) {
 	if errors.Is(err, context.Canceled) {

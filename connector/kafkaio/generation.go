@@ -81,6 +81,7 @@ func (gen *Generation) hold(ctx context.Context) {
 		return
 	}
 	close(gen.lost)
+	gen.g.forgetCoordinator() // it may have moved, and that is why
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	beating := make(chan struct{})
@@ -116,7 +117,7 @@ func (gen *Generation) beat(ctx context.Context) {
 func (gen *Generation) beatOnce(ctx context.Context) kafka.Error {
 	ctx, cancel := context.WithTimeout(ctx, gen.g.c.cfg.SessionTimeout/3)
 	defer cancel()
-	res, err := gen.g.ask(ctx, &heartbeat.Request{
+	res, err := gen.g.askPlainly(ctx, &heartbeat.Request{
 		GroupID:      gen.g.cfg.ID,
 		GenerationID: gen.id,
 		MemberID:     gen.member,

@@ -191,6 +191,7 @@ func (g *Group) offer(ctx context.Context, theirs *kafka.Generation) {
 	gen := newGeneration(g, theirs)
 	g.mu.Lock()
 	g.current = gen
+	g.coordinator = anyBroker // joining anew is often the way that its move is learned
 	g.mu.Unlock()
 	// What is started here is what kafka-go waits for before it joins anew.
 	theirs.Start(gen.hold)

@@ -39,11 +39,10 @@ func (g *Group) close() {
 	}()
 	if gen != nil {
 		gen.Release()
-		// kafka-go leaves by itself, except when it is joining anew: then its
-		// Close takes as long as the slowest member drains. Our own word makes
-		// the coordinator answer that join.
 		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
-		g.leave(ctx, gen.member)
+		if g.leave(ctx, gen.member) {
+			g.leash.cut()
+		}
 		cancel()
 	}
 	timer := time.NewTimer(closePatience)
@@ -59,13 +58,19 @@ func (g *Group) close() {
 	g.wg.Wait()
 }
 
-// leave says good-bye. Nobody could do more about a failure than the session
-// timeout does.
-func (g *Group) leave(ctx context.Context, member string) {
-	_, _ = g.ask(ctx, &leavegroup.Request{
+// leave says good-bye and reports whether that was heard. kafka-go does so too,
+// but not while it joins anew: its Close then takes as long as the slowest member
+// drains.
+func (g *Group) leave(ctx context.Context, member string) bool {
+	res, err := g.askPlainly(ctx, &leavegroup.Request{
 		GroupID: g.cfg.ID,
 		Members: []leavegroup.RequestMember{{MemberID: member}},
 	})
+	if err != nil {
+		return false
+	}
+	answer, ok := res.(*leavegroup.Response)
+	return ok && answer.ErrorCode == 0
 }
 
 // leash holds kafka-go's connections to the coordinator, which it never lets go

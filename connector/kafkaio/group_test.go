@@ -49,10 +49,10 @@ func join(t *testing.T, c *Client, id string, topics ...string) *Group {
 	return g
 }
 
-// next returns the next generation, and fails the test after a minute.
+// next returns the next generation, and fails the test after some minutes.
 func next(t *testing.T, g *Group) *Generation {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	gen, err := g.Next(ctx)
 	if err != nil {

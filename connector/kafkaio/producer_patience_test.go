@@ -16,10 +16,12 @@ import (
 )
 
 // switched is a network that can be away. Then connections that exist break, and
-// new ones are refused after a second.
+// new ones are refused after a second. It can also be silent: then requests
+// arrive, and no answer ever comes back.
 type switched struct {
-	dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	away atomic.Bool
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	away   atomic.Bool
+	silent atomic.Bool
 }
 
 func (s *switched) dialContext(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -39,6 +41,15 @@ func (s *switched) dialContext(ctx context.Context, network, addr string) (net.C
 type switchedConn struct {
 	net.Conn
 	s *switched
+}
+
+func (c *switchedConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err != nil || !c.s.silent.Load() {
+			return n, err
+		}
+	}
 }
 
 func (c *switchedConn) Write(b []byte) (int, error) {
