@@ -290,7 +290,11 @@ func (w *world) watermark(n, p int) int {
 	l := &w.sessions[n].parts[p]
 	mark := l.read.off
 	for mark < l.fetched {
-		if st := l.works[mark].stage; st != published && !(w.rules.CommitBeforeResult && st == concluded) {
+		st := l.works[mark].stage
+		if st == concluded && w.rules.CommitBeforeResult {
+			st = published
+		}
+		if st != published {
 			break
 		}
 		mark++

@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // work takes one step of one command in one session.
 func (w *world) work(n, p, off int, d *draw) {
 	s := &w.sessions[n]
@@ -12,7 +14,7 @@ func (w *world) work(n, p, off int, d *draw) {
 		w.onlyFacts(n, p, off, d)
 		return
 	}
-	switch k.stage {
+	switch k.stage { //nolint:exhaustive // in the other stages it waits for an ack or a commit
 	case idle:
 		if off == l.fetched {
 			l.fetched++
@@ -111,11 +113,8 @@ func (w *world) look(n, p, off, end int) view {
 	for i := range v.outs {
 		v.outs[i] = settle(v.outs[i], v.doubts[i], v.nos[i], w.rules.RejectedForgetsDoubt)
 	}
-	// The highest revision, among equals one that accounts for every submit:
-	// a zombie's late "no" knows nothing of its successor's attempt.
 	for i := range end {
-		r := &w.log[p][i]
-		if r.off == off && r.kind == final && (v.final == nil || r.rev > v.final.rev || r.rev == v.final.rev && !v.holds(v.final)) {
+		if r := &w.log[p][i]; r.off == off && r.kind == final && (v.final == nil || v.prefers(r)) {
 			v.final = r
 		}
 	}
@@ -123,7 +122,7 @@ func (w *world) look(n, p, off, end int) view {
 }
 
 func (v *view) note(part int, o outcome) {
-	switch o {
+	switch o { //nolint:exhaustive // an attempt has no other outcome
 	case accepted:
 		v.outs[part] = accepted
 	case rejected:
@@ -145,6 +144,17 @@ func settle(o outcome, doubts, nos int, forget bool) outcome {
 		return unknown
 	}
 	return unsent
+}
+
+// prefers the highest revision; among equals one that accounts for every
+// submit, as a zombie's late "no" knows nothing of its successor's attempt; among
+// these the one that knows less, as it may have been published and be in need of
+// a revision.
+func (v *view) prefers(r *record) bool {
+	if r.rev != v.final.rev {
+		return r.rev > v.final.rev
+	}
+	return !v.holds(v.final) || v.holds(r) && slices.Contains(r.outs[:], unknown)
 }
 
 // holds: a final done stands unless the journal knows of a submit that it does
