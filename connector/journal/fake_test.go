@@ -1,0 +1,343 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+
+	"smsbridge/codec/sms"
+	"smsbridge/connector/kafkaio"
+	"smsbridge/connector/submit"
+)
+
+const (
+	commandsTopic = "sms.commands"
+	journalTopic  = "sms.bridge.journal"
+	session       = 10 * time.Second
+)
+
+// cluster is as much of Kafka as the journal sees: logs, a coordinator that
+// refuses commits of older generations, and a provider beside it.
+type cluster struct {
+	mu        sync.Mutex
+	logs      map[int][]kafkaio.Record
+	starts    map[int]int64
+	committed map[int]kafkaio.Committed
+	gen       int32
+	posts     []post
+	results   []told2
+}
+
+type post struct {
+	ref     Ref
+	part    int
+	flagged bool
+}
+
+type told2 struct {
+	ref      Ref
+	status   sms.Status
+	revision int
+	value    string
+}
+
+func newCluster() *cluster {
+	return &cluster{logs: map[int][]kafkaio.Record{}, starts: map[int]int64{}, committed: map[int]kafkaio.Committed{}}
+}
+
+func (c *cluster) StartOffset(_ context.Context, topic string, partition int) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if topic == journalTopic {
+		return c.starts[partition], nil
+	}
+	return 0, nil
+}
+
+func (c *cluster) EndOffset(_ context.Context, _ string, partition int) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int64(len(c.logs[partition])), nil
+}
+
+type logSource struct {
+	c         *cluster
+	partition int
+	at        int64
+}
+
+func (s *logSource) Position() int64 { return s.at }
+
+func (s *logSource) Next(ctx context.Context) ([]kafkaio.Record, error) {
+	for {
+		s.c.mu.Lock()
+		all := s.c.logs[s.partition]
+		if s.at < int64(len(all)) {
+			records := append([]kafkaio.Record(nil), all[s.at:]...)
+			s.at = int64(len(all))
+			s.c.mu.Unlock()
+			return records, nil
+		}
+		s.c.mu.Unlock()
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (c *cluster) append(partition int, value []byte) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := int64(len(c.logs[partition]))
+	c.logs[partition] = append(c.logs[partition], kafkaio.Record{
+		Topic: journalTopic, Partition: partition, Offset: at, Time: time.Now(), Value: value,
+	})
+	return at
+}
+
+// process is one connector with a journal. Once dead it has no effect any more.
+type process struct {
+	*cluster
+	t       *testing.T
+	journal *Journal
+	tenure  *Tenure
+	gen     int32
+	dead    atomic.Bool
+	frozen  atomic.Pointer[chan struct{}] // nil: runs
+	crashAt point
+	times   int // the how manieth time that it is reached
+	ctx     context.Context
+	kill    context.CancelFunc
+	queue   chan func()
+
+	commitFault func(apply func()) error // nil: none
+	slow        time.Duration            // of an append
+}
+
+func (c *cluster) process(t *testing.T, change func(*Config)) *process {
+	t.Helper()
+	p := &process{cluster: c, t: t, times: 1, queue: make(chan func(), 1000)}
+	p.ctx, p.kill = context.WithCancel(t.Context())
+	cfg := Config{
+		Group: "smsbridge", Topic: journalTopic, Commands: commandsTopic, SessionTimeout: session, Window: 48 * time.Hour,
+		Producer: p, Offsets: c, Log: slog.New(slog.DiscardHandler), Meter: metricnoop.NewMeterProvider().Meter(""),
+		Fetch: func(f kafkaio.FetchConfig) Source { return &logSource{c, f.Partition, f.Offset} },
+	}
+	cfg.reached = func(at point) {
+		if at == p.crashAt {
+			if p.times--; p.times == 0 {
+				p.die()
+			}
+		}
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	if p.journal, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // inside the bubble: nothing of a dead process stays behind
+		p.kill()
+		if p.tenure != nil {
+			p.tenure.end(ErrClosed)
+			p.tenure.stop()
+		}
+	})
+	go func() {
+		for {
+			select {
+			case f := <-p.queue:
+				f()
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// freeze stops everything that the process does to others, until it wakes.
+func (p *process) freeze() (wake func()) {
+	stop := make(chan struct{})
+	p.frozen.Store(&stop)
+	return func() { p.frozen.Store(nil); close(stop) }
+}
+
+func (p *process) rest() {
+	if stop := p.frozen.Load(); stop != nil {
+		<-*stop
+	}
+}
+
+func (p *process) die() { p.dead.Store(true); p.kill() }
+
+// Send implements Producer: in order, one after the other.
+func (p *process) Send(messages []kafkaio.Message, done func([]kafkaio.Ack, error)) {
+	if p.dead.Load() {
+		return
+	}
+	p.queue <- func() {
+		p.rest()
+		time.Sleep(p.slow)
+		at := p.append(messages[0].Partition, messages[0].Value)
+		if !p.dead.Load() {
+			done([]kafkaio.Ack{{Partition: messages[0].Partition, Offset: at}}, nil)
+		}
+	}
+}
+
+// membership implements Generation.
+type membership struct {
+	p   *process
+	gen int32
+}
+
+func (m membership) ID() int32 { return m.gen }
+
+func (m membership) Offsets(_ context.Context, partitions []kafkaio.TopicPartition) (map[kafkaio.TopicPartition]kafkaio.Committed, error) {
+	m.p.mu.Lock()
+	defer m.p.mu.Unlock()
+	all := make(map[kafkaio.TopicPartition]kafkaio.Committed)
+	for _, tp := range partitions {
+		c, ok := m.p.committed[tp.Partition]
+		if !ok {
+			c = kafkaio.Committed{Offset: -1}
+		}
+		all[tp] = c
+	}
+	return all, nil
+}
+
+func (m membership) Commit(_ context.Context, commits map[kafkaio.TopicPartition]kafkaio.Commit) error {
+	m.p.rest()
+	if m.p.dead.Load() {
+		return kafkaio.ErrFenced
+	}
+	apply := func() error {
+		m.p.mu.Lock()
+		defer m.p.mu.Unlock()
+		if m.gen != m.p.cluster.gen {
+			return kafkaio.ErrFenced
+		}
+		for tp, c := range commits {
+			m.p.committed[tp.Partition] = kafkaio.Committed{Offset: c.Offset, Metadata: c.Metadata}
+		}
+		return nil
+	}
+	if m.p.commitFault != nil {
+		return m.p.commitFault(func() { _ = apply() })
+	}
+	return apply()
+}
+
+// join begins a generation and takes over.
+func (p *process) join(partitions ...int) error {
+	p.cluster.mu.Lock()
+	p.cluster.gen++
+	gen := p.cluster.gen
+	p.cluster.mu.Unlock()
+	tenure, err := p.journal.TakeOver(p.ctx, membership{p, gen}, partitions)
+	if err == nil {
+		p.tenure = tenure
+	}
+	return err
+}
+
+func (p *process) mustJoin(partitions ...int) *Ledger {
+	p.t.Helper()
+	if err := p.join(partitions...); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.tenure.Ledger(partitions[0])
+}
+
+// provider's answer; nil: none came.
+type answer func(Ref) *sms.Submission
+
+func yes(r Ref) *sms.Submission {
+	return &sms.Submission{Status: sms.Accepted, ProviderMessageID: "id-" + r.ID, Accepted: 1, Recipients: 1, Attempts: 1}
+}
+
+// work is the connector in small: judge, submit what is open, finish, publish.
+func (p *process) work(l *Ledger, ref Ref, policy sms.OnUnknown, provider answer) error {
+	v := l.Judge(ref)
+	switch v.Kind {
+	case Answered:
+		m, err := l.Answer(p.ctx, v)
+		if err != nil {
+			return err
+		}
+		return p.publish(l, ref, "", 0, m)
+	case Repeat:
+		return p.finish(l, ref, nil, sms.Duplicate, 0, nil)
+	case Fresh, Begun:
+	}
+	var part submit.Part
+	if len(v.History.Parts) > 0 {
+		part = v.History.Parts[0]
+	}
+	if part.Done != nil {
+		return p.finish(l, ref, nil, part.Done.Status, 1, []sms.Submission{*part.Done})
+	}
+	if part.Doubts > 0 && (policy != sms.ResendUnknown || part.Doubts >= 2) {
+		return p.finish(l, ref, nil, sms.Unknown, 1, []sms.Submission{{Status: sms.Unknown, Reason: sms.Interrupted}})
+	}
+	g := l.Guard(ref, true)
+	permit, err := g.Begin(p.ctx, submit.Attempt{Number: part.Attempts + 1, Expires: time.Now().Add(time.Hour), PossibleDuplicate: part.Doubts > 0})
+	if err != nil {
+		return err
+	}
+	if !permit.Valid() {
+		return errors.Join(errors.New("permit not valid"), permit.Release(p.ctx))
+	}
+	if p.dead.Load() {
+		return errors.New("dead")
+	}
+	p.cluster.mu.Lock()
+	p.posts = append(p.posts, post{ref: ref, flagged: part.Doubts > 0})
+	p.cluster.mu.Unlock()
+	s := provider(ref)
+	if s == nil {
+		s = &sms.Submission{Status: sms.Unknown, Reason: sms.Timeout, Attempts: 1}
+	}
+	if err := permit.Done(p.ctx, *s); err != nil {
+		return err
+	}
+	return p.finish(l, ref, g, s.Status, 1, []sms.Submission{*s})
+}
+
+func (p *process) finish(l *Ledger, ref Ref, g *Guard, status sms.Status, revision int, parts []sms.Submission) error {
+	m := kafkaio.Message{Topic: "sms.results", Key: []byte("k"), Value: fmt.Appendf(nil, "%s %s %d", ref.ID, status, revision)}
+	if err := l.Finish(p.ctx, ref, g, Final{Status: status, Revision: revision, Submissions: parts, Message: m}); err != nil {
+		return err
+	}
+	return p.publish(l, ref, status, revision, m)
+}
+
+func (p *process) publish(l *Ledger, ref Ref, status sms.Status, revision int, m kafkaio.Message) error {
+	if p.dead.Load() {
+		return errors.New("dead")
+	}
+	p.cluster.mu.Lock()
+	p.results = append(p.results, told2{ref, status, revision, string(m.Value)})
+	p.cluster.mu.Unlock()
+	if revision <= 1 {
+		l.Advance(ref.Offset + 1)
+	}
+	return nil
+}
+
+func command(offset int64) Ref {
+	id := fmt.Sprintf("c%d", offset)
+	return Ref{Offset: offset, ID: id, Fingerprint: FingerprintOf(nil, []byte(id))}
+}

@@ -1,0 +1,317 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"smsbridge/codec/sms"
+	"smsbridge/connector/kafkaio"
+	"smsbridge/connector/submit"
+)
+
+// Ledger is the journal of one partition, while it is ours.
+type Ledger struct {
+	tenure    *Tenure
+	partition int
+	halted    error // set by the take-over
+
+	// Set by the take-over.
+	start    int64 // committed offset
+	found    kafkaio.Committed
+	previous metadata // of the commit that was found
+	known    bool     // previous was found and is not stale
+	base     int64    // the journal's end when we listed it
+	unsent   []int64  // positions of others' open intents that were never fenced
+
+	mu        sync.Mutex
+	dirty     bool
+	watermark int64
+	acked     int64 // our records below are durable
+	fenced    int64
+	lease     time.Time // when the last commit that succeeded was sent
+	permits   int       // not yet released or done
+	waiting   []*waiter // for a fence, by position
+	firsts    []first   // first records of offsets that may be open, by position
+	ids       store
+	stories   map[int64]*story // by offset: what others left
+	underWay  map[idHash]int64 // lowest offset at which an id is being worked on
+	tail      tail
+}
+
+// first is the first record of a command in the journal.
+type first struct{ at, offset int64 }
+
+// waiter waits for a fence over a position.
+type waiter struct {
+	at    int64
+	ready chan error // of size 1: told once, by whoever holds the lock
+}
+
+func newLedger(t *Tenure, partition int) *Ledger {
+	return &Ledger{
+		tenure: t, partition: partition,
+		ids: newMemory(t.config.Window), stories: make(map[int64]*story), underWay: make(map[idHash]int64),
+	}
+}
+
+// Halted says why the partition must not be worked on, nil if it may.
+func (l *Ledger) Halted() error { return l.halted }
+
+// Start is the committed offset: where fetching begins.
+func (l *Ledger) Start() int64 { return l.start }
+
+// Advance says that every record below the watermark has its result published.
+// It is committed with the next commit.
+func (l *Ledger) Advance(watermark int64) {
+	l.mu.Lock()
+	moved := watermark > l.watermark
+	if moved {
+		l.watermark, l.dirty = watermark, true
+	}
+	l.mu.Unlock()
+	if moved {
+		l.tenure.poke()
+	}
+}
+
+// Kind of a Verdict.
+type Kind uint8
+
+const (
+	// Fresh: nothing of it was or may have been submitted.
+	Fresh Kind = iota
+	// Answered: it has its final done; that same result is to be published again.
+	Answered
+	// Repeat: its id bars it; First is the other one.
+	Repeat
+	// Begun: others left it under way; History goes to submit.
+	Begun
+)
+
+// Judge says what is known of a command. It must be asked for every command in
+// the order of offsets, and before anything is done about it. It does no I/O.
+func (l *Ledger) Judge(ref Ref) Verdict {
+	id := hashID(ref.ID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stories[ref.Offset]
+	if s != nil && s.ref != ref {
+		s = nil // of a topic that was made anew
+	}
+	if e, ok := l.ids.get(id, ref.Offset); ok && e.fingerprint == ref.Fingerprint {
+		return Verdict{Kind: Answered, done: e.done}
+	}
+	if s != nil && s.tried() {
+		l.begin(id, ref.Offset)
+		return Verdict{Kind: Begun, History: s.history()}
+	}
+	if first, ok := l.repeats(id, ref); ok {
+		return Verdict{Kind: Repeat, First: first}
+	}
+	l.begin(id, ref.Offset)
+	return Verdict{Kind: Fresh}
+}
+
+func (l *Ledger) begin(id idHash, offset int64) {
+	if at, ok := l.underWay[id]; !ok || offset < at {
+		l.underWay[id] = offset
+	}
+}
+
+// repeats looks for another command with the same id that bars this one.
+func (l *Ledger) repeats(id idHash, ref Ref) (sms.First, bool) {
+	first := sms.First{Position: sms.Position{Topic: l.tenure.config.Commands, Partition: l.partition}}
+	// An id that was made from its place is that of another record only after the
+	// topic was made anew: then it says nothing.
+	if ref.ID == fmt.Sprintf("%s:%d:%d", l.tenure.config.Commands, l.partition, ref.Offset) {
+		return first, false
+	}
+	if at, ok := l.underWay[id]; ok && at != ref.Offset {
+		first.Offset = at
+		return first, true
+	}
+	if e, ok := l.ids.first(id, ref.Offset); ok {
+		first.Offset, first.Status = e.offset, e.status
+		return first, true
+	}
+	// At the same offset, but with another content: of a topic made anew.
+	if e, ok := l.ids.get(id, ref.Offset); ok && e.bars() {
+		first.Offset, first.Status = e.offset, e.status
+		return first, true
+	}
+	return first, false
+}
+
+// Verdict is what Judge says.
+type Verdict struct {
+	Kind    Kind
+	First   sms.First      // of a Repeat; Status is empty while that one is under way
+	History submit.History // of one Begun
+
+	done int64
+}
+
+// Final is the outcome of a command.
+type Final struct {
+	Status      sms.Status
+	Revision    int
+	Submissions []sms.Submission
+	Message     kafkaio.Message // the result, as it is published
+}
+
+// Finish makes a command's outcome durable, with its result, and returns when
+// the result may be published. Every result is preceded by it: else a clock
+// step or another configuration decides anew after a crash. g is the command's
+// Guard, nil if it had none. An error means that nothing may be published: the
+// next owner decides.
+func (l *Ledger) Finish(ctx context.Context, ref Ref, g *Guard, f Final) error {
+	r := l.record(final, ref)
+	r.status, r.revision, r.message = f.Status, f.Revision, f.Message
+	for i := range f.Submissions {
+		if s := &f.Submissions[i]; mayHaveLeft(s.Status) {
+			r.sent = append(r.sent, s.Part)
+		}
+	}
+	if g != nil {
+		g.attach(&r)
+	}
+	return l.finish(ctx, &r)
+}
+
+func mayHaveLeft(s sms.Status) bool {
+	switch s {
+	case sms.Accepted, sms.PartiallyAccepted, sms.Rejected, sms.Unknown:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *Ledger) record(k kind, ref Ref) record {
+	return record{
+		kind: k, owner: l.tenure.owner, gen: l.tenure.gen.ID(), group: l.tenure.config.Group, ref: ref, names: -1,
+	}
+}
+
+// send writes a record and tells acked where it stands. acked runs in the
+// producer's goroutine, under the ledger's lock, in the order of positions.
+func (l *Ledger) send(r *record, acked func(at int64, err error)) {
+	messages := []kafkaio.Message{{Topic: l.tenure.config.Topic, Partition: l.partition, Value: r.encode(make([]byte, 0, 256+len(r.message.Value)))}}
+	about := *r // the caller's may change once we return
+	about.message = kafkaio.Message{}
+	l.tenure.config.Producer.Send(messages, func(acks []kafkaio.Ack, err error) {
+		if err != nil {
+			// The producer gives nothing up before it is closed: the process is
+			// at its end, or Kafka refuses our writes for good.
+			l.tenure.end(fmt.Errorf("%w: %w", ErrClosed, err))
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if err != nil {
+			acked(-1, err)
+			return
+		}
+		at := acks[0].Offset
+		l.noteAck(&about, at)
+		acked(at, nil)
+	})
+}
+
+// noteAck: a record of ours stands at a position. The caller holds the lock.
+func (l *Ledger) noteAck(r *record, at int64) {
+	l.acked = max(l.acked, at+1)
+	if l.tail.own(at); l.tail.from < l.tail.to {
+		l.tenure.gap()
+	}
+	if r.ref.Offset >= l.watermark {
+		l.firsts = append(l.firsts, first{at: at, offset: r.ref.Offset})
+	}
+	s := l.stories[r.ref.Offset]
+	if s != nil && s.ref == r.ref {
+		s.add(r, at)
+	} else {
+		s = nil
+	}
+	if r.kind == final {
+		l.remember(r, at, s)
+	}
+}
+
+// remember takes up a final done of ours. The caller holds the lock.
+func (l *Ledger) remember(r *record, at int64, s *story) {
+	id := hashID(r.ref.ID)
+	l.ids.put(id, entry{
+		offset: r.ref.Offset, fingerprint: r.ref.Fingerprint, status: r.status, revision: r.revision, at: time.Now(), done: at,
+	})
+	if l.underWay[id] == r.ref.Offset {
+		delete(l.underWay, id)
+	}
+	switch {
+	case s == nil:
+	case r.status != sms.Unknown:
+		delete(l.stories, r.ref.Offset)
+	case s.resolved(): // the answer came while the verdict was on its way
+		l.revise(r.ref, at)
+	}
+}
+
+// write writes a record and waits until it is durable.
+func (l *Ledger) write(ctx context.Context, r *record) (int64, error) {
+	type answer struct {
+		at  int64
+		err error
+	}
+	durable := make(chan answer, 1) // told once, and nobody may be there to hear it
+	l.send(r, func(at int64, err error) { durable <- answer{at, err} })
+	select {
+	case a := <-durable:
+		return a.at, a.err
+	case <-ctx.Done():
+		return -1, context.Cause(ctx)
+	}
+}
+
+// writeFact writes down what came of an attempt when the final done that would
+// have carried it may not be written any more. Nobody waits for it.
+func (l *Ledger) writeFact(r *record) {
+	if r.names < 0 {
+		return
+	}
+	fact := *r
+	fact.kind, fact.message = done, kafkaio.Message{}
+	l.send(&fact, func(int64, error) {})
+}
+
+// awaitFence waits until a commit covers a position.
+func (l *Ledger) awaitFence(ctx context.Context, at int64) error {
+	w := &waiter{at: at, ready: make(chan error, 1)}
+	l.mu.Lock()
+	if at < l.fenced {
+		l.mu.Unlock()
+		return nil
+	}
+	l.queue(w)
+	l.mu.Unlock()
+	l.tenure.poke()
+	select {
+	case err := <-w.ready:
+		return err
+	case <-l.tenure.ended:
+		return l.tenure.alive()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// queue adds a waiter and asks for a commit. The caller holds the lock.
+func (l *Ledger) queue(w *waiter) {
+	l.dirty = true
+	i := len(l.waiting)
+	for i > 0 && l.waiting[i-1].at > w.at {
+		i--
+	}
+	l.waiting = slices.Insert(l.waiting, i, w)
+}

@@ -1,0 +1,131 @@
+package journal
+
+import (
+	"slices"
+	"time"
+
+	"smsbridge/codec/sms"
+)
+
+// entry is what is remembered of a command that has its final done.
+type entry struct {
+	offset      int64
+	fingerprint Fingerprint
+	status      sms.Status
+	revision    int
+	at          time.Time // of the final done: the window counts from it
+	done        int64     // position of the final done, which holds the result
+}
+
+// bars reports whether the id may not come again. One that ended unsent may.
+func (e *entry) bars() bool {
+	switch e.status {
+	case sms.Accepted, sms.PartiallyAccepted, sms.Unknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// store remembers the ids of one partition. It is a cache of the journal: what
+// it says stands there too. It is used under the ledger's lock.
+type store interface {
+	// get returns what is known of an id at an offset, however old it is.
+	get(id idHash, offset int64) (entry, bool)
+	// first returns the lowest other offset at which the id bars this one.
+	first(id idHash, offset int64) (entry, bool)
+	// put replaces what is known of the id at the entry's offset.
+	put(id idHash, e entry)
+	// drop forgets what is known of an id at an offset.
+	drop(id idHash, offset int64)
+}
+
+// memory is a store without a disk.
+type memory struct {
+	window time.Duration
+	ids    map[idHash]entry
+	more   map[idHash][]entry // further offsets of an id: few have any
+	swept  time.Time
+}
+
+func newMemory(window time.Duration) *memory {
+	return &memory{window: window, ids: make(map[idHash]entry), more: make(map[idHash][]entry), swept: time.Now()}
+}
+
+func (m *memory) get(id idHash, offset int64) (entry, bool) {
+	e, ok := m.ids[id]
+	if !ok || e.offset == offset {
+		return e, ok
+	}
+	for _, e := range m.more[id] {
+		if e.offset == offset {
+			return e, true
+		}
+	}
+	return entry{}, false
+}
+
+func (m *memory) first(id idHash, offset int64) (best entry, found bool) {
+	e, ok := m.ids[id]
+	if !ok {
+		return entry{}, false
+	}
+	try := func(e entry) {
+		if e.offset != offset && e.bars() && m.fresh(&e) && (!found || e.offset < best.offset) {
+			best, found = e, true
+		}
+	}
+	try(e)
+	for _, e := range m.more[id] {
+		try(e)
+	}
+	return best, found
+}
+
+func (m *memory) put(id idHash, e entry) {
+	old, ok := m.ids[id]
+	if !ok || old.offset == e.offset {
+		m.ids[id] = e
+		m.sweep()
+		return
+	}
+	list := m.more[id]
+	for i := range list {
+		if list[i].offset == e.offset {
+			list[i] = e
+			return
+		}
+	}
+	m.more[id] = append(list, e)
+}
+
+func (m *memory) drop(id idHash, offset int64) {
+	list := m.more[id]
+	if e, ok := m.ids[id]; ok && e.offset == offset {
+		delete(m.ids, id)
+		if len(list) > 0 {
+			m.ids[id], m.more[id] = list[0], list[1:]
+		}
+		return
+	}
+	m.more[id] = slices.DeleteFunc(list, func(e entry) bool { return e.offset == offset })
+}
+
+func (m *memory) fresh(e *entry) bool { return time.Since(e.at) < m.window }
+
+// sweep forgets what left the window, now and then: looking at everything costs
+// as much as putting it there once more.
+func (m *memory) sweep() {
+	if time.Since(m.swept) < m.window/8 {
+		return
+	}
+	m.swept = time.Now()
+	for id, e := range m.ids {
+		if !m.fresh(&e) {
+			m.drop(id, e.offset)
+			if len(m.more[id]) == 0 {
+				delete(m.more, id)
+			}
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package journal
+
+import (
+	"slices"
+
+	"smsbridge/codec/sms"
+	"smsbridge/connector/submit"
+)
+
+// story is what the journal says about one command that is not, or not simply,
+// at its end.
+type story struct {
+	ref      Ref
+	attempts []attempt // in the order of their intents
+	finals   []verdictAt
+}
+
+// attempt is one intent and what came of it.
+type attempt struct {
+	at                int64 // position of the intent
+	owner             uint64
+	part, first, last int
+	freed             bool            // released: not sent
+	came              *sms.Submission // nil: nobody read an answer
+}
+
+// verdictAt is a final done.
+type verdictAt struct {
+	at       int64
+	status   sms.Status
+	revision int
+	sent     []int
+}
+
+func (s *story) add(r *record, at int64) {
+	switch r.kind {
+	case intent:
+		s.attempts = append(s.attempts, attempt{at: at, owner: r.owner, part: r.part, first: r.first, last: r.last})
+	case released:
+		if a := s.attempt(r.names); a != nil {
+			a.freed = true
+		}
+	case done, final:
+		if r.names >= 0 {
+			s.note(r)
+		}
+	}
+	if r.kind == final {
+		s.finals = append(s.finals, verdictAt{at: at, status: r.status, revision: r.revision, sent: r.sent})
+	}
+}
+
+// note takes up what came of an attempt, also of one whose intent stands below
+// what was replayed.
+func (s *story) note(r *record) {
+	a := s.attempt(r.names)
+	if a == nil {
+		s.attempts = append(s.attempts, attempt{at: r.names, owner: r.owner, part: r.part, first: r.first, last: r.last})
+		a = &s.attempts[len(s.attempts)-1]
+	}
+	came := r.came
+	a.came = &came
+}
+
+func (s *story) attempt(at int64) *attempt {
+	i := slices.IndexFunc(s.attempts, func(a attempt) bool { return a.at == at })
+	if i < 0 {
+		return nil
+	}
+	return &s.attempts[i]
+}
+
+// open reports whether the attempt may have been submitted and nobody knows
+// what came of it.
+func (a *attempt) open() bool { return a.came == nil && !a.freed }
+
+// told is what is known of one part.
+type told struct {
+	first, last int
+	yes         *sms.Submission // accepted: nothing else counts
+	no          *sms.Submission // answered otherwise
+	doubts      int             // attempts without an answer
+	nos         int
+	attempts    int
+}
+
+// sent reports whether the part was or may have been accepted.
+func (t *told) sent() bool { return t.yes != nil || t.doubts > 0 }
+
+// tried reports whether anything of the command may have been submitted. What
+// was only intended binds nobody: not to its split, and not to its being first.
+func (s *story) tried() bool {
+	return slices.ContainsFunc(s.attempts, func(a attempt) bool { return !a.freed })
+}
+
+// parts adds up the attempts by part. Attempts that were released are left out.
+func (s *story) parts() map[int]*told {
+	parts := make(map[int]*told, 1)
+	for i := range s.attempts {
+		a := &s.attempts[i]
+		if a.freed {
+			continue
+		}
+		t := parts[a.part]
+		if t == nil {
+			t = &told{first: a.first, last: a.last}
+			parts[a.part] = t
+		}
+		t.attempts++
+		switch {
+		case a.came == nil, a.came.Status == sms.Unknown:
+			t.doubts++
+		case a.came.Status == sms.Accepted, a.came.Status == sms.PartiallyAccepted:
+			t.yes = a.came
+		default:
+			t.no = a.came
+			t.nos++
+		}
+	}
+	return parts
+}
+
+// resolved reports whether no part is in doubt any more.
+func (s *story) resolved() bool {
+	for _, t := range s.parts() {
+		if t.yes == nil && t.doubts > 0 {
+			return false
+		}
+	}
+	return len(s.attempts) > 0
+}
+
+// submissions are the outcomes of the parts that are known.
+func (s *story) submissions() []sms.Submission {
+	var all []sms.Submission
+	for _, t := range s.parts() {
+		if p := t.asPart(); p.Done != nil {
+			all = append(all, *p.Done)
+		}
+	}
+	slices.SortFunc(all, func(a, b sms.Submission) int { return a.Part - b.Part })
+	return all
+}
+
+// best returns the final done that counts, nil if there is none or if none
+// stands: the highest revision; among equals one that accounts for every submit,
+// as a zombie's late "no" knows nothing of its successor's attempt; among these
+// the one that knows less, as it may have been published and need a revision.
+func (s *story) best() *verdictAt {
+	var best *verdictAt
+	parts := s.parts()
+	for i := range s.finals {
+		v := &s.finals[i]
+		if !v.accounts(parts) {
+			continue
+		}
+		if best == nil || v.revision > best.revision || v.revision == best.revision && v.status == sms.Unknown {
+			best = v
+		}
+	}
+	return best
+}
+
+// accounts reports whether the final done knows of every part that was or may
+// have been accepted. One that does not was written by an owner that had been
+// succeeded, or about whom its successor could not know; it is void.
+func (v *verdictAt) accounts(parts map[int]*told) bool {
+	if v.status == sms.Accepted {
+		return true
+	}
+	for part, t := range parts {
+		if t.sent() && !slices.Contains(v.sent, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// history is what submit must know to go on.
+func (s *story) history() submit.History {
+	parts := s.parts()
+	top := -1
+	for part := range parts {
+		top = max(top, part)
+	}
+	var h submit.History
+	next := 0
+	for n := 0; n <= top; n++ {
+		t := parts[n]
+		if t == nil { // it ended without a submit, or none of its recipients was allowed
+			t = gap(parts, n, top, next)
+		}
+		h.Parts = append(h.Parts, t.asPart())
+		next = t.last + 1
+	}
+	return h
+}
+
+// gap gives a part that was never submitted its share of what lies before the
+// next one that was.
+func gap(parts map[int]*told, n, top, next int) *told {
+	for following := n + 1; following <= top; following++ {
+		if t := parts[following]; t != nil {
+			share := (t.first - next + following - n - 1) / (following - n)
+			return &told{first: next, last: next + share - 1}
+		}
+	}
+	return &told{first: next, last: next - 1}
+}
+
+// asPart: a yes is a yes; a doubt outweighs a no, because the other attempt may
+// have been accepted, and the no counts among the attempts that were carried out.
+func (t *told) asPart() submit.Part {
+	p := submit.Part{First: t.first, Last: t.last, Attempts: t.attempts}
+	switch {
+	case t.yes != nil:
+		p.Done = t.yes
+	case t.doubts > 0:
+		p.Doubts = t.doubts + t.nos
+	default:
+		p.Done = t.no
+	}
+	return p
+}
