@@ -204,8 +204,9 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite keeps net/http's way of closing after an early answer (413) in
-// force: without it the answer is lost in a reset while the client still sends.
+// CloseWrite lets net/http end an answer that it gives before it has read the
+// whole request (431, 413): the client sees the end before the reset that comes
+// of closing with bytes unread.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
