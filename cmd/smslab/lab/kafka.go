@@ -94,8 +94,9 @@ func (c Cluster) Client(opts ...kgo.Opt) (*kgo.Client, error) {
 // Topics names the topics of one run.
 type Topics struct{ Prefix string }
 
-// Topic names by what they carry.
-func (t Topics) Commands() string   { return t.Prefix + "commands" }
+// Commands is the topic that the connector reads.
+func (t Topics) Commands() string { return t.Prefix + "commands" }
+
 func (t Topics) results() string    { return t.Prefix + "results" }
 func (t Topics) reports() string    { return t.Prefix + "reports" }
 func (t Topics) inbound() string    { return t.Prefix + "inbound" }

@@ -75,7 +75,7 @@ func Serve(ctx context.Context, p Program) (*Process, string, error) {
 }
 
 func start(p Program, path string, stdout, stderr *os.File) (*Process, error) {
-	cmd := exec.Command(p.Path, p.Args...) //nolint:noctx // a lab ends its processes in its own order, see Stop and Kill
+	cmd := exec.Command(p.Path, p.Args...) //nolint:noctx,gosec // it runs our own programs and ends them in its own order, see Stop and Kill
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.Env, stdout, stderr, attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
@@ -148,8 +148,8 @@ func lastLine(path string) string {
 	if err != nil {
 		return ""
 	}
-	defer f.Close()                                              //nolint:errcheck // only read
-	if size, err := f.Seek(0, io.SeekEnd); err == nil {          // the end is enough
+	defer f.Close()                                     //nolint:errcheck // only read
+	if size, err := f.Seek(0, io.SeekEnd); err == nil { // the end is enough
 		f.Seek(max(0, size-4096), io.SeekStart) //nolint:errcheck // then the whole file is read
 	}
 	text, err := io.ReadAll(f)

@@ -14,7 +14,7 @@ type Figures struct {
 	Twice                      int // parts carried out more than once
 	Unknown, UnknownBound      int // parts
 	RepeatedResults, Revisions int
-	ReportPushes, Reports      int // facts that were pushed and answered 200; events without repeats
+	ReportPushes, Reports      int // facts that were pushed and answered 200; facts on the topic
 	Matched                    int
 	InboundPushes, Inbound     int
 	Events                     map[Kind]int
@@ -62,33 +62,34 @@ func (v *view) figures() Figures {
 }
 
 func (f *Figures) reports(v *view) {
-	pushed := map[string]bool{}
+	pushed := map[reportFact]bool{}
 	for _, p := range v.ReportPush {
 		if p.Status == answered {
-			pushed[p.SendID+" "+p.Number+" "+p.State] = true
+			pushed[reportFact{p.SendID, p.Number, p.State}] = true
 		}
 	}
-	f.ReportPushes = len(pushed)
-	published := map[string]bool{}
+	// By what they say: a push repeated with another time is another event, and no
+	// other fact.
+	published := map[reportFact]bool{}
+	matched := map[reportFact]bool{}
 	for _, r := range v.Reports {
-		if !published[r.EventID] && r.Correlation != "orphan" {
-			f.Matched++
+		fact := reportFact{r.SendID, r.Number, r.State}
+		published[fact] = true
+		if r.Correlation != "orphan" {
+			matched[fact] = true
 		}
-		published[r.EventID] = true
 	}
-	f.Reports = len(published)
-	messages := map[string]bool{}
+	f.ReportPushes, f.Reports, f.Matched = len(pushed), len(published), len(matched)
+	said, heard := map[messageFact]bool{}, map[messageFact]bool{}
 	for _, p := range v.InboundPush {
 		if p.Status == answered {
-			messages[p.Number+" "+p.Text] = true
+			said[messageFact{p.Number, p.Text}] = true
 		}
 	}
-	f.InboundPushes = len(messages)
-	inbound := map[string]bool{}
 	for _, m := range v.Inbound {
-		inbound[m.EventID] = true
+		heard[messageFact{m.Number, m.Text}] = true
 	}
-	f.Inbound = len(inbound)
+	f.InboundPushes, f.Inbound = len(said), len(heard)
 }
 
 // Print writes the figures, a line for each.

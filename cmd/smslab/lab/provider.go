@@ -1,0 +1,175 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"smsbridge/cmd/smslab/simulator"
+	"smsbridge/cmd/smslab/trial"
+)
+
+// Provider is the simulator, spoken to over HTTP.
+type Provider struct {
+	Process *Process
+	base    string
+}
+
+// Faults changes those faults that the map names.
+func (p *Provider) Faults(ctx context.Context, change map[string]any) error {
+	return p.post(ctx, "/fault", change)
+}
+
+// Say has phones send messages, all in one push.
+func (p *Provider) Say(ctx context.Context, messages ...simulator.Message) error {
+	return p.post(ctx, "/mo", map[string]any{"messages": messages})
+}
+
+func (p *Provider) post(ctx context.Context, path string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	if resp.StatusCode >= http.StatusBadRequest {
+		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
+		return fmt.Errorf("simulator: %s: %s", resp.Status, bytes.TrimSpace(why))
+	}
+	return nil
+}
+
+func (p *Provider) get(ctx context.Context, path string, read func(*json.Decoder) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	decoder := json.NewDecoder(resp.Body)
+	for decoder.More() {
+		if err := read(decoder); err != nil {
+			return fmt.Errorf("simulator's %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// Stats tells the simulator's counts.
+func (p *Provider) Stats(ctx context.Context) (simulator.Stats, error) {
+	var s simulator.Stats
+	err := p.get(ctx, "/stats", func(d *json.Decoder) error { return d.Decode(&s) })
+	return s, err
+}
+
+// Quiet waits until every push was answered 200, or ctx ends.
+func (p *Provider) Quiet(ctx context.Context) error {
+	for still := 0; still < 3; {
+		s, err := p.Stats(ctx)
+		if err != nil {
+			return err
+		}
+		if still++; s.Pending > 0 {
+			still = 0
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return fmt.Errorf("%d pushes are still to be made: %w", s.Pending, err)
+		}
+	}
+	return nil
+}
+
+// line is a line of the ledger or of the list of pushes.
+type line struct {
+	simulator.Entry
+	Kind   string    `json:"kind"`
+	State  string    `json:"state"`
+	Args   string    `json:"args"`
+	Status int       `json:"status"`
+	At     time.Time `json:"at"`
+}
+
+// witness writes the provider's side into a history.
+func (p *Provider) witness(ctx context.Context, h *trial.History) error {
+	err := p.get(ctx, "/ledger", func(d *json.Decoder) error {
+		var l line
+		if err := d.Decode(&l); err != nil {
+			return err
+		}
+		if l.Type == "balance" {
+			if l.Code == "0" && l.Fault == "" {
+				h.Probes = append(h.Probes, l.At)
+			}
+			return nil
+		}
+		first, _, _ := strings.Cut(l.Mobile, ",")
+		h.Submissions = append(h.Submissions, trial.Submission{
+			ID: idOf(l.Content), Number: first, Count: strings.Count(l.Mobile, ",") + 1,
+			Code: l.Code, Fault: l.Fault, SendID: l.SendID, At: l.At,
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	stats, err := p.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	h.Partial = int(stats.Partial)
+	return p.get(ctx, "/pushes", func(d *json.Decoder) error {
+		var l line
+		if err := d.Decode(&l); err != nil {
+			return err
+		}
+		if l.Kind == "report" {
+			for number := range strings.SplitSeq(l.Mobile, ",") {
+				h.ReportPush = append(h.ReportPush, trial.Push{SendID: l.SendID, State: l.State, Number: number, Status: l.Status, At: l.At})
+			}
+			return nil
+		}
+		for record := range strings.SplitSeq(l.Args, "#@@#") {
+			fields := strings.Split(record, "#@#")
+			if n := len(fields); n >= 4 {
+				text := strings.Join(fields[1:n-2], "#@#")
+				h.InboundPush = append(h.InboundPush, trial.Push{Number: fields[0], Text: text, Status: l.Status, At: l.At})
+			}
+		}
+		return nil
+	})
+}
+
+// Forge makes a push of its own: with the right credentials or with wrong ones.
+func (c *Connector) Forge(ctx context.Context, kind string, genuine bool, fields url.Values) (status int, err error) {
+	fields.Set("name", pushName)
+	fields.Set("pwd", "guessed")
+	if genuine {
+		fields.Set("pwd", pushPassword)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Push+"/push/"+kind, strings.NewReader(fields.Encode()))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}

@@ -1,0 +1,245 @@
+package trial
+
+import (
+	"fmt"
+	"slices"
+)
+
+// everyCommandAnswered: I1. How soon is a matter of how much was to do; that it
+// went on is I17's.
+func everyCommandAnswered(v *view) []Violation {
+	var broken []Violation
+	for i := range v.Commands {
+		c := &v.Commands[i]
+		if len(v.rowsAt[c.Position]) == 0 {
+			s := &story{commands: []*Command{c}}
+			var subs []*Submission
+			if c.ID != "" {
+				subs = v.byID[c.ID].submissions
+			}
+			broken = append(broken, Violation{Facts: append(s.facts(subs, nil), "no result")})
+		}
+	}
+	return broken
+}
+
+// nothingTwice: I2. A submission whose answer left open what was done counts as
+// one that was carried out, as the connector cannot have known better. With
+// on_unknown resend there may be one more, told as a possible duplicate.
+func nothingTwice(v *view) []Violation {
+	var broken []Violation
+	for _, s := range v.stories {
+		most := 1
+		if len(s.commands) > 0 && s.commands[0].Resend {
+			most = 2
+		}
+		for _, subs := range s.parts() {
+			subs = slices.DeleteFunc(slices.Clone(subs), func(sub *Submission) bool { return !sub.mayBeSent() })
+			switch {
+			case len(subs) > most:
+				broken = append(broken, Violation{Facts: s.facts(subs, s.rows)})
+			case len(subs) == 2 && !s.flagged():
+				broken = append(broken, Violation{Facts: append(s.facts(subs, s.rows), "no submission is flagged as a possible duplicate")})
+			}
+		}
+	}
+	return broken
+}
+
+func (s *story) flagged() bool {
+	return slices.ContainsFunc(s.rows, func(r *Result) bool {
+		return slices.ContainsFunc(r.Parts, func(p Part) bool { return p.PossibleDuplicate })
+	})
+}
+
+// resultsAreTrue: I4. Who says accepted names a submission that the provider
+// carried out for this command; who says that nothing was sent is not
+// contradicted by the ledger.
+func resultsAreTrue(v *view) []Violation {
+	var broken []Violation
+	for _, s := range v.stories {
+		carriedOut := map[string]bool{}
+		for _, sub := range s.submissions {
+			if sub.accepted() {
+				carriedOut[sub.SendID] = true
+			}
+		}
+		for _, row := range s.rows {
+			if why := row.untrue(carriedOut); why != "" {
+				only := &story{commands: s.commands}
+				broken = append(broken, Violation{Facts: append(only.facts(s.submissions, []*Result{row}), why)})
+			}
+		}
+	}
+	return broken
+}
+
+func (r *Result) untrue(carriedOut map[string]bool) string {
+	for i, p := range r.Parts {
+		switch p.Status {
+		case "accepted", "partially_accepted":
+			if !carriedOut[p.SendID] {
+				return fmt.Sprintf("part %d is %s by sendid %s, which the provider never gave to this command", i, p.Status, tail(p.SendID))
+			}
+		case "rejected":
+			if p.SendID != "" && !carriedOut[p.SendID] {
+				return fmt.Sprintf("part %d has a sendid that the provider never gave to this command", i)
+			}
+		}
+	}
+	switch r.Status {
+	case "failed", "expired", "cancelled", "invalid":
+		if len(carriedOut) > 0 && len(r.Parts) == 0 {
+			return "the provider carried a submission out"
+		}
+	case "accepted":
+		if len(r.Parts) == 0 {
+			return "accepted without a submission"
+		}
+	}
+	return ""
+}
+
+// unknownParts gives each part whose outcome was ever told as unknown, with its
+// first row.
+func (v *view) unknownParts() []*Result {
+	type part struct {
+		Position
+		part int
+	}
+	seen := map[part]bool{}
+	var rows []*Result
+	for i := range v.Results {
+		r := &v.Results[i]
+		for n, p := range r.Parts {
+			if p.Status == "unknown" && !seen[part{r.Command, n}] {
+				seen[part{r.Command, n}] = true
+				rows = append(rows, r)
+			}
+		}
+		if r.Status == "unknown" && len(r.Parts) == 0 && !seen[part{r.Command, -1}] {
+			seen[part{r.Command, -1}] = true
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// unknownBound is what kills and freezes may leave in doubt, and the answers that
+// the provider withheld.
+func (v *view) unknownBound() int {
+	bound := (v.count(Kill) + v.count(Freeze)) * 2 * v.MaxInFlight
+	for i := range v.Submissions {
+		if v.Submissions[i].doubtful() {
+			bound++
+		}
+	}
+	return bound + v.Partial
+}
+
+// unknownsBounded: I5.
+func unknownsBounded(v *view) []Violation {
+	rows, bound := v.unknownParts(), v.unknownBound()
+	if len(rows) <= bound {
+		return nil
+	}
+	facts := []string{fmt.Sprintf("%d parts are unknown, at most %d could be", len(rows), bound)}
+	for _, r := range rows[:min(len(rows), 10)] {
+		facts = append(facts, r.fact())
+	}
+	return []Violation{{Facts: facts}}
+}
+
+// repeatsAreIdentical: I6. One command record has one event for each revision,
+// however often it is published.
+func repeatsAreIdentical(v *view) []Violation {
+	var broken []Violation
+	for _, rows := range v.rowsAt {
+		first := map[int]*Result{}
+		for _, r := range rows {
+			f, ok := first[r.Revision]
+			if !ok {
+				first[r.Revision] = r
+				continue
+			}
+			if f.EventID != r.EventID || f.Digest != r.Digest {
+				what := "the events differ"
+				if f.EventID == r.EventID {
+					what = "the same event with other bytes"
+				}
+				broken = append(broken, Violation{Facts: []string{f.fact(), r.fact(), what}})
+			}
+		}
+	}
+	return broken
+}
+
+// revisionsFollow: I7.
+func revisionsFollow(v *view) []Violation {
+	var broken []Violation
+	for _, rows := range v.rowsAt {
+		for _, r := range rows {
+			if r.Revision < 2 {
+				continue
+			}
+			doubted := slices.ContainsFunc(rows, func(earlier *Result) bool {
+				return earlier.Revision == r.Revision-1 && earlier.Status == "unknown"
+			})
+			if !doubted {
+				s := &story{}
+				broken = append(broken, Violation{Facts: append(s.facts(nil, rows), "revised without having been unknown")})
+				break
+			}
+		}
+		if a, b := withStatus(rows, "accepted"), withStatus(rows, "rejected"); a != nil && b != nil {
+			broken = append(broken, Violation{Facts: []string{a.fact(), b.fact(), "both accepted and rejected"}})
+		}
+	}
+	return broken
+}
+
+func withStatus(rows []*Result, status string) *Result {
+	for _, r := range rows {
+		if r.Status == status {
+			return r
+		}
+	}
+	return nil
+}
+
+// repeatsAreDuplicates: I10. The first is the lowest offset; an id that ended
+// unsent may come again.
+func repeatsAreDuplicates(v *view) []Violation {
+	var broken []Violation
+	for _, s := range v.stories {
+		for i, c := range s.commands {
+			row := truth(v.rowsAt[c.Position])
+			if i == 0 || row == nil {
+				continue
+			}
+			first := slices.IndexFunc(s.commands[:i], func(earlier *Command) bool {
+				result := truth(v.rowsAt[earlier.Position])
+				return earlier.Partition == c.Partition && result != nil && remembered(result.Status)
+			})
+			why := ""
+			switch {
+			case first < 0 && row.Status == "duplicate":
+				why = "duplicate of nothing that counts"
+			case first >= 0 && row.Status != "duplicate":
+				why = "a repeat of an earlier one, and not answered duplicate"
+			case first >= 0 && (row.DuplicateOf == nil || *row.DuplicateOf != s.commands[first].Position):
+				why = "duplicate of another one than the first"
+			}
+			if why != "" {
+				broken = append(broken, Violation{Facts: append(s.facts(nil, s.rows), why)})
+				break
+			}
+		}
+	}
+	return broken
+}
+
+// remembered reports whether a command of this outcome was, or may have been, sent.
+func remembered(status string) bool {
+	return status == "accepted" || status == "partially_accepted" || status == "unknown"
+}
