@@ -124,13 +124,16 @@ func TestContextThatEndsEarlyTellsWhetherTheRequestLeft(t *testing.T) {
 	})
 	t.Run("by its deadline", func(t *testing.T) {
 		t.Parallel()
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		server := raw(t, func(p *peer) { p.request(); io.Copy(io.Discard, p) })
-		_, f := newClient(t, server.URL).Submit(ctx, text)
-		if f == nil || f.Class != Unknown || f.Reason != sms.Timeout {
-			t.Errorf("%+v", f)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			c := newClient(t, "", pipes(func(p *peer) { p.request(); io.Copy(io.Discard, p) }))
+			start := time.Now()
+			_, f := c.Submit(ctx, text)
+			if f == nil || f.Class != Unknown || f.Reason != sms.Timeout || time.Since(start) != time.Second {
+				t.Errorf("%+v after %v", f, time.Since(start))
+			}
+		})
 	})
 }
 
@@ -190,6 +193,47 @@ func TestRefusalsLeaveTheConnectionUsable(t *testing.T) {
 	}
 }
 
+func TestConnectionThatTheServerWillCloseIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	for name, said := range map[string]string{
+		"by its header":  response("200 OK", "Connection: close\r\n", acceptedLine),
+		"by its version": strings.Replace(answer(acceptedLine), "HTTP/1.1", "HTTP/1.0", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := raw(t, once(said)) // it says so, and takes its time
+			c := newClient(t, server.URL)
+			for range 2 {
+				if _, f := c.Submit(t.Context(), text); f != nil {
+					t.Error(f)
+				}
+			}
+			if n := server.conns.Load(); n != 2 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
+// After a freeze of the whole process the timer that closes idle connections may
+// come later than the next call.
+func TestConnectionIdleForTooLongIsNotGiven(t *testing.T) {
+	t.Parallel()
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	p := pool{keep: 1}
+	defer p.close()
+	c := newConn(ours, nil)
+	p.put(c)
+	c.since = c.since.Add(-idleTimeout)
+	if p.get() != nil {
+		t.Error("given")
+	}
+	if _, err := ours.Write([]byte("x")); err == nil {
+		t.Error("left open")
+	}
+}
+
 // pipes makes connections within the test's own time.
 func pipes(serve func(p *peer)) func(*Config) {
 	return func(c *Config) {
@@ -206,24 +250,27 @@ func pipes(serve func(p *peer)) func(*Config) {
 	}
 }
 
-func TestServerThatDripsIsGivenUpAtTheDeadline(t *testing.T) {
+func TestServerThatTakesForEverIsGivenUpAtTheDeadline(t *testing.T) {
 	t.Parallel()
-	for name, head := range map[string]string{
-		"in its head": "HTTP/1.1 200 OK\r\nX-Slow: ",
-		"in its body": "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n",
+	for name, said := range map[string]struct{ first, drip string }{
+		"says nothing":               {},
+		"drips its head":             {first: "HTTP/1.1 200 OK\r\nX-Slow: ", drip: "0"},
+		"drips its body":             {first: "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", drip: "0"},
+		"promises more than it says": {first: "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + acceptedLine},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := newClient(t, "", pipes(func(p *peer) {
 					p.request()
-					p.say(head)
-					for {
+					p.say(said.first)
+					for said.drip != "" {
 						time.Sleep(time.Second) // the bubble's, which takes no time
-						if _, err := io.WriteString(p, "0"); err != nil {
+						if _, err := io.WriteString(p, said.drip); err != nil {
 							return
 						}
 					}
+					io.Copy(io.Discard, p)
 				}))
 				start := time.Now()
 				_, f := c.Submit(t.Context(), text)
@@ -238,6 +285,20 @@ func TestServerThatDripsIsGivenUpAtTheDeadline(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A server that reads nothing: the request waits in our hands.
+func TestRequestThatNobodyReadsIsNotSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		c := newClient(t, "", pipes(func(p *peer) { p.br.ReadByte(); <-stop }))
+		_, f := c.Submit(t.Context(), Request{Content: strings.Repeat("a", 10_000)})
+		if f == nil || f.Class != NotSent || f.Reason != sms.Timeout {
+			t.Errorf("%+v", f)
+		}
+		close(stop)
+	})
 }
 
 func TestIdleConnectionIsClosedBeforeTheServerDoes(t *testing.T) {

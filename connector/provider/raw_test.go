@@ -146,6 +146,4 @@ func newClient(tb testing.TB, url string, change ...func(*Config)) *Client {
 	return c
 }
 
-func within(d time.Duration) func(*Config) { return func(c *Config) { c.Timeout = d } }
-
 var text = Request{Content: canaryText, Mobiles: []string{canaryNumber}, Sign: "sign"}
