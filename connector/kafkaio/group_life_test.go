@@ -258,6 +258,9 @@ func TestGroupFollowsItsCoordinator(t *testing.T) {
 			b.cluster.RehashCoordinators()
 		}
 		<-gen.Lost()
+		if err := commit(gen, 4, 0); err != nil {
+			t.Fatalf("what was drained after the move: %v", err)
+		}
 		gen.Release()
 		gen = settleAt(t, g, "t", 2)
 		if err := commit(gen, 4, 0); err != nil {
