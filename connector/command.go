@@ -8,19 +8,25 @@ import (
 	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/connector/intake"
+	"smsbridge/connector/journal"
 	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/submit"
 )
 
-// open turns a record of the command topic into its work.
-func (c *Connector) open(rec kafkaio.Record) intake.Work {
+// open turns a record of the command topic into its work. What the journal knows
+// of the command is asked here, in the order of offsets.
+func (c *Connector) open(ledger *journal.Ledger, rec kafkaio.Record) intake.Work {
 	cmd, err := decode(rec)
-	return func(ctx context.Context) error {
-		if err != nil {
-			return c.refuse(rec, cmd, err)
-		}
-		return c.handle(ctx, rec, cmd)
+	t := &task{
+		Connector: c,
+		ledger:    ledger,
+		rec:       rec,
+		cmd:       cmd,
+		fault:     err,
+		ref:       journal.Ref{Offset: rec.Offset, ID: cmd.ID, Fingerprint: journal.FingerprintOf(rec.Key, rec.Value)},
 	}
+	t.verdict = ledger.Judge(t.ref)
+	return t.do
 }
 
 // decode reads a record. A fault of ours that makes it panic is the record's
@@ -45,39 +51,84 @@ func decode(rec kafkaio.Record) (cmd sms.Command, err error) {
 	return codec.DecodeCommand(in)
 }
 
-// handle brings a command to its end: when it returns nil, its result is durable.
-func (c *Connector) handle(ctx context.Context, rec kafkaio.Record, cmd sms.Command) error {
-	result, err := c.submit(ctx, cmd)
-	if err != nil {
-		return fmt.Errorf("command at %s/%d/%d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+// task is one command on its way to its result.
+type task struct {
+	*Connector
+	ledger  *journal.Ledger
+	rec     kafkaio.Record
+	cmd     sms.Command
+	fault   error // why the record cannot be used
+	ref     journal.Ref
+	verdict journal.Verdict
+}
+
+// do brings the command to its end: when it returns nil, its result is durable.
+func (t *task) do(ctx context.Context) error {
+	switch {
+	case t.verdict.Kind == journal.Answered:
+		return t.repeat()
+	case t.fault != nil:
+		return t.refuse()
+	case t.verdict.Kind == journal.Repeat:
+		return t.tell(t.submitter.Duplicate(t.cmd, t.verdict.First), nil)
 	}
-	c.remember(&cmd, &result)
-	// The verdict exists. Losing it would leave the caller in doubt, so it is
-	// published even if ctx has ended meanwhile; the work context bounds that.
-	return c.events.publish(c.work, c.events.result(result))
+	// With one part, what came of it and what came of the command is one record
+	// of the journal.
+	history := t.verdict.History
+	guard := t.ledger.Guard(t.ref, len(t.cmd.To) <= t.cfg.Submit.MaxRecipients && len(history.Parts) <= 1)
+	result, err := t.submit(ctx, history, guard)
+	if err != nil {
+		return fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
+	}
+	t.Connector.remember(&t.cmd, &result)
+	return t.tell(result, guard)
+}
+
+// repeat publishes the same bytes again: the result was reached before, and
+// perhaps published, but not committed.
+func (t *task) repeat() error {
+	message, err := t.ledger.Answer(t.work, t.verdict)
+	if err != nil {
+		return err
+	}
+	return t.events.publish(t.work, message)
+}
+
+// refuse tells that the record cannot be used: to those who read dead letters
+// with all that it held, to those who wait for a result with what it said.
+func (t *task) refuse() error {
+	t.log.Warn("command cannot be used", "partition", t.rec.Partition, "offset", t.rec.Offset, "error", t.fault)
+	if err := t.events.deadLetter(t.work, t.rec, t.fault); err != nil {
+		return err
+	}
+	return t.tell(t.submitter.Invalid(t.cmd, t.fault), nil)
+}
+
+// tell writes the verdict down and publishes it. Losing it would leave the caller
+// in doubt, so it is told even if the stop has come meanwhile; the work context
+// bounds that.
+func (t *task) tell(result sms.Result, guard *journal.Guard) error {
+	message := t.events.result(result)
+	err := t.ledger.Finish(t.work, t.ref, guard, journal.Final{
+		Status: result.Status, Revision: result.Revision, Submissions: result.Submissions, Message: message,
+	})
+	if err != nil {
+		return err
+	}
+	return t.events.publish(t.work, message)
 }
 
 // submit asks for the command's result. A panic on the way may have come before
 // or after the request: nobody knows, and that is what the result says.
-func (c *Connector) submit(ctx context.Context, cmd sms.Command) (result sms.Result, err error) {
+func (t *task) submit(ctx context.Context, history submit.History, guard submit.Guard) (result sms.Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.log.Error("a command made the connector fail", "partition", cmd.Source.Partition, "offset", cmd.Source.Offset,
+			t.log.Error("a command made the connector fail", "partition", t.rec.Partition, "offset", t.rec.Offset,
 				"panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			result, err = c.submitter.Interrupted(cmd), nil
+			result, err = t.submitter.Interrupted(t.cmd), nil
 		}
 	}()
-	return c.submitter.Submit(ctx, c.work, cmd, submit.History{}, unguarded{})
-}
-
-// refuse tells that a record cannot be used: to those who read dead letters with
-// all that it held, to those who wait for a result with what it said.
-func (c *Connector) refuse(rec kafkaio.Record, cmd sms.Command, cause error) error {
-	c.log.Warn("command cannot be used", "partition", rec.Partition, "offset", rec.Offset, "error", cause)
-	if err := c.events.deadLetter(c.work, rec, cause); err != nil {
-		return err
-	}
-	return c.events.publish(c.work, c.events.result(c.submitter.Invalid(cmd, cause)))
+	return t.submitter.Submit(ctx, t.work, t.cmd, history, guard)
 }
 
 // remember lets the reports of this process's submits find their command.
@@ -97,13 +148,3 @@ func (c *Connector) remember(cmd *sms.Command, result *sms.Result) {
 		c.recent.Remember(s.ProviderMessageID, origin)
 	}
 }
-
-// unguarded permits every attempt: within one process no second sender exists.
-type unguarded struct{}
-
-func (unguarded) Begin(context.Context, submit.Attempt) (submit.Permit, error) {
-	return unguarded{}, nil
-}
-func (unguarded) Valid() bool                                { return true }
-func (unguarded) Release(context.Context) error              { return nil }
-func (unguarded) Done(context.Context, sms.Submission) error { return nil }

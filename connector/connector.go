@@ -13,6 +13,7 @@ import (
 	"smsbridge/codec/wire"
 	"smsbridge/connector/correlate"
 	"smsbridge/connector/intake"
+	"smsbridge/connector/journal"
 	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/provider"
 	"smsbridge/connector/push"
@@ -31,6 +32,7 @@ type Config struct {
 	Create   *NewTopics // nil: missing topics are waited for
 	Ordering intake.Ordering
 
+	DedupeWindow    time.Duration // how long a command id is remembered
 	BalanceInterval time.Duration
 	BalanceLow      float64
 	Rate            float64       // recipients a second of the whole group, 0 is unlimited
@@ -58,6 +60,7 @@ type Connector struct {
 	rate      *submit.Rate
 	submitter *submit.Submitter
 	pool      *intake.Pool
+	journal   *journal.Journal
 	events    *events
 	recent    *correlate.Recent
 	owned     *owned
@@ -160,6 +163,16 @@ func build(cfg Config) (*Connector, error) {
 	c.events = &events{
 		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
 		topics:   cfg.Topics,
+	}
+	c.journal, err = journal.New(journal.Config{
+		Group: cfg.Group, Topic: cfg.Topics.Journal, Commands: cfg.Topics.Commands,
+		SessionTimeout: cfg.Kafka.SessionTimeout, Window: cfg.DedupeWindow,
+		Producer: c.events.producer, Offsets: c.kafka,
+		Fetch: func(f kafkaio.FetchConfig) journal.Source { return c.kafka.Fetcher(f) },
+		Log:   cfg.Log, Meter: cfg.Meter,
+	})
+	if err != nil {
+		return nil, err
 	}
 	c.cfg.Push.Sink = pushes{c}
 	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.health.ready

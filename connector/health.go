@@ -102,11 +102,11 @@ func (c *Connector) prepare(ctx context.Context) error {
 		return err
 	}
 	if c.cfg.Create != nil {
-		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.all(c.cfg.Topics)...); err != nil {
+		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.all(c.cfg.Topics, c.cfg.DedupeWindow)...); err != nil {
 			return err
 		}
 	}
-	names := append(c.cfg.Topics.output(), c.cfg.Topics.Commands)
+	names := c.cfg.Topics.everything()
 	found, err := c.kafka.Topics(ctx, names...)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ import (
 
 var testTopics = Topics{
 	Commands: "t.commands", Results: "t.results", Reports: "t.reports",
-	Inbound: "t.inbound", DeadLetter: "t.deadletter", Account: "t.account",
+	Inbound: "t.inbound", DeadLetter: "t.deadletter", Account: "t.account", Journal: "t.journal",
 }
 
 // lab is a broker, a provider and whatever connectors a test starts between them.
@@ -54,7 +54,7 @@ const partitions = 4
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions,
-		testTopics.Commands, testTopics.Results, testTopics.Reports, testTopics.Inbound, testTopics.DeadLetter, testTopics.Account))
+		testTopics.Commands, testTopics.Results, testTopics.Reports, testTopics.Inbound, testTopics.DeadLetter, testTopics.Account, testTopics.Journal))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func (l *lab) start(change func(*Config)) (pushURL string, stop func() error) {
 	log := slog.New(slog.NewTextHandler(testWriter{l.t}, nil))
 	cfg := Config{
 		Account: "default", Instance: addr, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
-		BalanceInterval: time.Minute, Grace: 10 * time.Second,
+		DedupeWindow: time.Hour, BalanceInterval: time.Minute, Grace: 10 * time.Second,
 		Kafka: kafkaio.Config{Brokers: l.brokers, ClientID: "test", SessionTimeout: 6 * time.Second, Log: log},
 		Provider: provider.Config{
 			URL: l.provider.URL, Timeout: 5 * time.Second, MaxInFlight: 16,

@@ -3,13 +3,12 @@ package connector
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"smsbridge/connector/intake"
+	"smsbridge/connector/journal"
 	"smsbridge/connector/kafkaio"
 )
 
@@ -22,8 +21,9 @@ const (
 	windowBytes = 32 << 20
 	// leastWindowBytes lets several of the largest commands into every window.
 	leastWindowBytes = 256 << 10
-	// commitPause keeps commits apart; each carries every watermark that moved.
-	commitPause = 50 * time.Millisecond
+	// advancePause is how often the watermarks are looked at. Fences, which
+	// carry them, go out far more often while there is work.
+	advancePause = 20 * time.Millisecond
 	// rejoinPause keeps a process that cannot work from shaking its group.
 	rejoinPause = time.Second
 )
@@ -31,9 +31,26 @@ const (
 // errLost is why work stops when the group gives the partitions to others.
 var errLost = errors.New("the partitions are being assigned anew")
 
-// consume works on whatever partitions the group assigns, one generation after
-// the other, until ctx ends.
+// consume works on whatever partitions the group assigns until ctx ends. Where
+// the outcome of a commit is not known, the group is left and joined anew.
 func (c *Connector) consume(ctx context.Context) error {
+	for {
+		err := c.member(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // asked to stop
+		case errors.Is(err, kafkaio.ErrUnauthorized):
+			return err
+		case !errors.Is(err, journal.ErrRejoin):
+			c.log.Error("partitions given up, joining again", "error", err)
+			sleep(ctx, rejoinPause)
+		}
+	}
+}
+
+// member is one membership in the group: it works through one generation after
+// the other until one fails.
+func (c *Connector) member(ctx context.Context) error {
 	group, err := c.kafka.JoinGroup(kafkaio.GroupConfig{
 		ID: c.cfg.Group, Topics: []string{c.cfg.Topics.Commands}, RebalanceTimeout: c.cfg.Grace + c.cfg.Kafka.SessionTimeout,
 	})
@@ -47,23 +64,13 @@ func (c *Connector) consume(ctx context.Context) error {
 	}()
 	for {
 		gen, err := group.Next(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
 		err = c.serve(ctx, gen)
 		gen.Release()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errLost), err == nil:
-		case errors.Is(err, kafkaio.ErrUnauthorized):
+		if err != nil && !errors.Is(err, errLost) && !errors.Is(err, journal.ErrLost) || errors.Is(err, journal.ErrRejoin) {
 			return err
-		default:
-			c.log.Error("partitions given up, joining again", "error", err)
-			sleep(ctx, rejoinPause)
 		}
 	}
 }
@@ -71,9 +78,10 @@ func (c *Connector) consume(ctx context.Context) error {
 // assigned is one partition while it is ours.
 type assigned struct {
 	id      int
-	fetcher *kafkaio.Fetcher
-	window  *intake.Window
-	intake  *intake.Partition
+	ledger  *journal.Ledger
+	fetcher *kafkaio.Fetcher  // nil when the partition is halted
+	window  *intake.Window    // likewise
+	intake  *intake.Partition // likewise
 }
 
 // serve works on the partitions of one generation until they are taken away,
@@ -82,80 +90,90 @@ type assigned struct {
 func (c *Connector) serve(ctx context.Context, gen *kafkaio.Generation) error {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	watching := make(chan struct{})
 	go func() {
-		defer close(watching)
 		select {
 		case <-gen.Lost():
 			lose(errLost)
 		case <-ctx.Done():
 		}
 	}()
-	defer func() { lose(nil); <-watching }()
-
-	parts, err := c.takeOver(ctx, gen)
+	ids := gen.Partitions(c.cfg.Topics.Commands)
+	if err := c.countPartitions(ctx, len(ids)); err != nil {
+		return err
+	}
+	tenure, err := c.journal.TakeOver(ctx, gen, ids)
 	if err != nil {
 		return err
 	}
+	parts := c.prepareParts(tenure, ids)
+	c.log.Info("partitions assigned", "partitions", ids, "generation", gen.ID())
 	c.owned.set(parts)
 	defer c.owned.set(nil)
 
+	err = c.carry(ctx, tenure, parts)
+	for _, p := range parts {
+		p.advance()
+	}
+	return errors.Join(err, tenure.Close(c.work))
+}
+
+// carry runs the partitions until they end, and what goes on beside them.
+func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map[int]*assigned) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, p := range parts {
-		g.Go(func() error { return p.intake.Run(ctx) })
+		if p.intake != nil {
+			g.Go(func() error { return p.intake.Run(ctx) })
+		}
 	}
-	stop, committed := make(chan struct{}), make(chan error, 1)
-	go func() { committed <- c.commit(gen, parts, stop) }()
-	err = g.Wait()
-	close(stop)
-	return errors.Join(err, <-committed)
-}
-
-// takeOver prepares the partitions of a generation: nothing is fetched before
-// the committed offset of every one of them is known for certain.
-func (c *Connector) takeOver(ctx context.Context, gen *kafkaio.Generation) (map[int]*assigned, error) {
-	ids := gen.Partitions(c.cfg.Topics.Commands)
-	wanted := make([]kafkaio.TopicPartition, len(ids))
-	for i, id := range ids {
-		wanted[i] = kafkaio.TopicPartition{Topic: c.cfg.Topics.Commands, Partition: id}
-	}
-	if err := c.countPartitions(ctx, len(ids)); err != nil {
-		return nil, err
-	}
-	offsets, err := gen.Offsets(ctx, wanted)
-	if err != nil {
-		return nil, err
-	}
-	parts := make(map[int]*assigned, len(ids))
-	for _, tp := range wanted {
-		start := offsets[tp].Offset
-		if start < 0 {
-			if start, err = c.kafka.StartOffset(ctx, tp.Topic, tp.Partition); err != nil {
-				return nil, err
+	g.Go(func() error { return c.revise(ctx, tenure) })
+	g.Go(func() error {
+		tick := time.NewTicker(advancePause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				for _, p := range parts {
+					p.advance()
+				}
+			case <-tenure.Ended():
+				return tenure.Err()
+			case <-ctx.Done():
+				return context.Cause(ctx)
 			}
 		}
-		parts[tp.Partition] = c.newAssigned(tp, start, len(ids))
-	}
-	c.log.Info("partitions assigned", "partitions", ids, "generation", gen.ID())
-	return parts, nil
+	})
+	return g.Wait()
 }
 
-func (c *Connector) newAssigned(tp kafkaio.TopicPartition, start int64, share int) *assigned {
-	p := &assigned{
-		id:      tp.Partition,
-		fetcher: c.kafka.Fetcher(kafkaio.FetchConfig{Topic: tp.Topic, Partition: tp.Partition, Offset: start}),
-		window:  intake.NewWindow(start, windowRecords, max(windowBytes/share, leastWindowBytes)),
+// advance tells the journal, which commits, how far the window has got.
+func (p *assigned) advance() {
+	if p.window != nil {
+		p.ledger.Advance(p.window.Watermark())
 	}
-	p.intake = intake.NewPartition(intake.Config{
-		Source: p.fetcher, Window: p.window, Pool: c.pool, Ordering: c.cfg.Ordering, Open: c.open,
-	})
-	return p
+}
+
+func (c *Connector) prepareParts(tenure *journal.Tenure, ids []int) map[int]*assigned {
+	parts := make(map[int]*assigned, len(ids))
+	for _, id := range ids {
+		p := &assigned{id: id, ledger: tenure.Ledger(id)}
+		parts[id] = p
+		if p.ledger.Halted() != nil {
+			continue
+		}
+		p.fetcher = c.kafka.Fetcher(kafkaio.FetchConfig{Topic: c.cfg.Topics.Commands, Partition: id, Offset: p.ledger.Start()})
+		p.window = intake.NewWindow(p.ledger.Start(), windowRecords, max(windowBytes/len(ids), leastWindowBytes))
+		p.intake = intake.NewPartition(intake.Config{
+			Source: p.fetcher, Window: p.window, Pool: c.pool, Ordering: c.cfg.Ordering,
+			Open: func(rec kafkaio.Record) intake.Work { return c.open(p.ledger, rec) },
+		})
+	}
+	return parts
 }
 
 // countPartitions learns how many partitions there are now: of the outputs to
 // choose among, of the commands for the share in the rate.
 func (c *Connector) countPartitions(ctx context.Context, owned int) error {
-	topics, err := c.kafka.WaitTopics(ctx, append(c.cfg.Topics.output(), c.cfg.Topics.Commands)...)
+	topics, err := c.kafka.WaitTopics(ctx, c.cfg.Topics.everything()...)
 	if err != nil {
 		return err
 	}
@@ -166,40 +184,6 @@ func (c *Connector) countPartitions(ctx context.Context, owned int) error {
 	c.events.counts.Store(&counts)
 	c.rate.SetShare(owned, counts[c.cfg.Topics.Commands])
 	return nil
-}
-
-// commit commits the watermarks as they move, until stop; then once more, for
-// all that was finished. It ends early when the offsets are no longer ours.
-func (c *Connector) commit(gen *kafkaio.Generation, parts map[int]*assigned, stop <-chan struct{}) error {
-	done := make(map[kafkaio.TopicPartition]kafkaio.Commit, len(parts))
-	tick := time.NewTicker(commitPause)
-	defer tick.Stop()
-	for last := false; ; {
-		moved := make(map[kafkaio.TopicPartition]kafkaio.Commit)
-		for id, p := range parts {
-			tp := kafkaio.TopicPartition{Topic: c.cfg.Topics.Commands, Partition: id}
-			if now := (kafkaio.Commit{Offset: p.window.Watermark()}); done[tp] != now {
-				moved[tp] = now
-			}
-		}
-		if len(moved) > 0 {
-			err := gen.Commit(c.work, moved)
-			if errors.Is(err, kafkaio.ErrFenced) {
-				return fmt.Errorf("commit: %w", err)
-			}
-			if err == nil {
-				maps.Copy(done, moved)
-			}
-		}
-		if last {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-stop:
-			last = true
-		}
-	}
 }
 
 // sleep waits for d or for the end of ctx.

@@ -10,6 +10,12 @@ import (
 // Topics names the topics of one deployment.
 type Topics struct {
 	Commands, Results, Reports, Inbound, DeadLetter, Account string
+	Journal                                                  string // internal
+}
+
+// everything lists all topics.
+func (t Topics) everything() []string {
+	return append(t.output(), t.Commands, t.Journal)
 }
 
 // output lists the topics that are written to.
@@ -30,7 +36,7 @@ const (
 
 // all lists every topic as it is created where it is missing. None is compacted:
 // the key of a result or report is not what it is about.
-func (n NewTopics) all(t Topics) []kafkaio.NewTopic {
+func (n NewTopics) all(t Topics, window time.Duration) []kafkaio.NewTopic {
 	list := make([]kafkaio.NewTopic, 0, 8)
 	add := func(name string, keep time.Duration) {
 		list = append(list, kafkaio.NewTopic{
@@ -46,5 +52,7 @@ func (n NewTopics) all(t Topics) []kafkaio.NewTopic {
 		}
 		add(name, keepOutputs)
 	}
+	// A journal that forgets sooner than ids are to be remembered would halt.
+	add(t.Journal, 2*window)
 	return list
 }

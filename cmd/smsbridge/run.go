@@ -87,9 +87,10 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Group:   c.Kafka.Group,
 		Topics: connector.Topics{
 			Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
-			Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account,
+			Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account, Journal: c.Topics.Journal,
 		},
 		Ordering:        intake.Ordering(c.Commands.Ordering),
+		DedupeWindow:    c.Commands.DedupeWindow,
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,
 		Rate:            c.Provider.Rate,

@@ -2,6 +2,7 @@ package submit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"smsbridge/codec/sms"
@@ -25,19 +26,45 @@ func (s *Submitter) sum(cmd *sms.Command, p *plan, outcomes []sms.Submission) sm
 	r.Refused = p.refused
 	told := outcomes[:0]
 	for i := range outcomes {
-		o := &outcomes[i]
+		if o := &outcomes[i]; o.Attempts > 0 || mayHaveLeft(o) {
+			told = append(told, *o)
+		}
+	}
+	r.Submissions = told
+	count(&r)
+	return r
+}
+
+// count adds up what the provider said of the parts that it was shown.
+func count(r *sms.Result) {
+	r.Accepted, r.Invalid, r.Blocked, r.SubmittedAt = 0, 0, 0, time.Time{}
+	for i := range r.Submissions {
+		o := &r.Submissions[i]
 		r.Accepted += o.Accepted
 		r.Invalid += o.Invalid
 		r.Blocked += o.Blocked
 		if mayHaveLeft(o) && r.SubmittedAt.IsZero() {
 			r.SubmittedAt = o.SubmittedAt
 		}
-		if o.Attempts > 0 || mayHaveLeft(o) {
-			told = append(told, *o)
+	}
+	r.BillableSegments = r.Segments * r.Accepted
+}
+
+// Revise is the result of a command of which more is known now than when prior
+// was told: what came of some of its parts. The rest stands as it was.
+func (s *Submitter) Revise(prior sms.Result, known []sms.Submission, revision int) sms.Result {
+	r := prior
+	r.Revision, r.At = revision, time.Now()
+	r.Submissions = slices.Clone(prior.Submissions)
+	for i := range r.Submissions {
+		if k := slices.IndexFunc(known, func(k sms.Submission) bool { return k.Part == r.Submissions[i].Part }); k >= 0 {
+			r.Submissions[i] = known[k]
 		}
 	}
-	r.Submissions = told
-	r.BillableSegments = r.Segments * r.Accepted
+	r.Status, r.Reason = aggregate(r.Submissions, r.Refused)
+	r.Detail = detailOf(r.Status, r.Reason)
+	count(&r)
+	s.tell(context.Background(), &r, r.At)
 	return r
 }
 

@@ -1,0 +1,66 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+
+	"smsbridge/codec"
+	"smsbridge/connector/journal"
+	"smsbridge/connector/kafkaio"
+)
+
+// revise publishes the results of commands that were told as unknown and whose
+// answer was read after all, by a process that had lost the partition meanwhile.
+func (c *Connector) revise(ctx context.Context, tenure *journal.Tenure) error {
+	for {
+		r, err := tenure.NextRevision(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.reviseOne(r); err != nil {
+			return fmt.Errorf("revision of the result at offset %d: %w", r.Ref.Offset, err)
+		}
+	}
+}
+
+func (c *Connector) reviseOne(r *journal.Revision) error {
+	message := r.Previous
+	if !r.Finished {
+		prior, err := codec.DecodeResult(r.Previous.Value)
+		if err != nil {
+			return err
+		}
+		revised := c.submitter.Revise(prior, r.Parts, r.Number)
+		// Beside the body everything is as it was: key, partition, trace.
+		message = replaceEvent(r.Previous, codec.EncodeResult(revised))
+		err = r.Ledger().Finish(c.work, r.Ref, nil, journal.Final{
+			Status: revised.Status, Revision: revised.Revision, Submissions: revised.Submissions, Message: message,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := c.events.publish(c.work, message); err != nil {
+		return err
+	}
+	r.Ledger().Revised(r)
+	return nil
+}
+
+// replaceEvent is the record with another event in it, in the same place.
+func replaceEvent(m kafkaio.Message, e codec.Event) kafkaio.Message {
+	replaced := m
+	replaced.Value = e.Body
+	replaced.Headers = make([]kafkaio.Header, 0, len(m.Headers))
+	fresh := map[string][]byte{}
+	for _, h := range e.Headers() {
+		fresh[h.Key] = h.Value
+	}
+	for _, h := range m.Headers {
+		if value, ok := fresh[h.Key]; ok {
+			h.Value = value
+		}
+		replaced.Headers = append(replaced.Headers, h)
+	}
+	return replaced
+}
