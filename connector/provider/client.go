@@ -44,8 +44,11 @@ type Client struct {
 
 // New makes a client. It does no I/O.
 func New(cfg Config) (*Client, error) {
-	if cfg.Timeout <= 0 || cfg.MaxInFlight <= 0 {
+	switch {
+	case cfg.Timeout <= 0 || cfg.MaxInFlight <= 0:
 		return nil, errors.New("provider: Timeout and MaxInFlight must be above zero")
+	case cfg.Name == nil || cfg.Password == nil:
+		return nil, errors.New("provider: Name and Password must be given")
 	}
 	if cfg.BalanceURL == "" {
 		cfg.BalanceURL = cfg.URL

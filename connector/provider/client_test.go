@@ -431,7 +431,8 @@ func TestAddressThatCannotBeMeantIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := New(Config{URL: address, Timeout: time.Second, MaxInFlight: 1})
+			none := func() string { return "" }
+			_, err := New(Config{URL: address, Timeout: time.Second, MaxInFlight: 1, Name: none, Password: none})
 			if err == nil {
 				t.Fatal("accepted")
 			}
