@@ -33,6 +33,7 @@ type topicView struct {
 	err        kafka.Error // 0: exists
 	id         [16]byte    // zeros from brokers before 2.8
 	partitions []partitionView
+	operations int32 // what we may do, see Rights; only where it was asked for
 }
 
 type partitionView struct {
@@ -43,9 +44,13 @@ type partitionView struct {
 // view asks any broker about topics; without names, about the brokers alone.
 // Topics are never created by asking.
 func (c *Client) view(ctx context.Context, topics ...string) (clusterView, error) {
+	return c.look(ctx, &metadataRequest{topics: topics, clientID: c.cfg.ClientID})
+}
+
+func (c *Client) look(ctx context.Context, req *metadataRequest) (clusterView, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	res, err := c.transport.RoundTrip(ctx, c.addr, &metadataRequest{topics: topics, clientID: c.cfg.ClientID})
+	res, err := c.transport.RoundTrip(ctx, c.addr, req)
 	if err != nil {
 		return clusterView{}, fmt.Errorf("asking for the cluster's layout: %w", err)
 	}
@@ -57,6 +62,7 @@ func (c *Client) view(ctx context.Context, topics ...string) (clusterView, error
 type metadataRequest struct {
 	topics   []string
 	clientID string
+	rights   bool // ask what we may do with the topics
 }
 
 type metadataAnswer struct{ view clusterView }
@@ -117,7 +123,11 @@ func (m *metadataRequest) encode(version int16) []byte {
 	if version <= metadataIDs {
 		b = append(b, 0) // include_cluster_authorized_operations
 	}
-	b = append(b, 0) // include_topic_authorized_operations
+	rights := byte(0)
+	if m.rights {
+		rights = 1
+	}
+	b = append(b, rights) // include_topic_authorized_operations
 	if flex {
 		b = append(b, 0)
 	}
@@ -145,7 +155,7 @@ func readView(r *reader, version int16) clusterView {
 		}
 		r.take(1) // is_internal
 		t.partitions = readPartitions(r)
-		r.int32() // authorized operations
+		t.operations = r.int32()
 		r.tags()
 		v.topics[name] = t
 	}
