@@ -22,6 +22,7 @@ var commands = []struct {
 	{"broker", "an embedded broker that speaks Kafka's protocol", runBroker},
 	{"provider", "a simulator of the SMS provider, with faults and a ledger", runProvider},
 	{"demo", "the main job on the two above, every output shown, and a summary that adds up", runDemo},
+	{"torture", "connectors killed, frozen, restarted; then every promise checked", runTorture},
 }
 
 // errUsage is a command line that cannot be meant. What is wrong has been said.

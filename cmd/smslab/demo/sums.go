@@ -19,6 +19,9 @@ func (s *show) addUp(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	for _, err := range s.stage.Retire(ctx, patience) {
+		s.recorder.Note(trial.Event{Kind: trial.Exit, At: time.Now(), Detail: err.Error()})
+	}
 	h, err := s.recorder.History(ctx)
 	if err != nil {
 		return err

@@ -271,19 +271,12 @@ func (r *Recorder) catchUp(ctx context.Context) error {
 	}
 }
 
-// History gathers what the other witnesses saw and returns everything. The
-// recorder must not be used for anything but Close afterwards.
+// History gathers what the other witnesses saw and returns everything, best when
+// the connectors have been retired. The recorder must not be used for anything
+// but Close afterwards.
 func (r *Recorder) History(ctx context.Context) (*trial.History, error) {
 	h := &r.history
 	h.End = time.Now()
-	for _, c := range r.stage.Connectors {
-		if err := c.Process.Unasked(); err != nil {
-			r.Note(trial.Event{Kind: trial.Exit, Instance: c.Name, At: time.Now(), Detail: err.Error()})
-		}
-		for _, page := range []string{"metrics", "api/status"} {
-			keep(ctx, "http://"+c.Admin+"/"+page, filepath.Join(r.stage.Dir, c.Name+"-"+filepath.Base(page)+".log"))
-		}
-	}
 	if err := r.stage.Provider.witness(ctx, h); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ type Stage struct {
 	Topics     Topics
 	Group      string
 	Cluster    Cluster
+	Broker     *Process // nil when Kafka is not ours
 	Provider   *Provider
 	Connectors []*Connector
 
@@ -123,7 +125,7 @@ func (s *Stage) reachKafka(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.servers = append(s.servers, broker)
+		s.Broker, s.servers = broker, append(s.servers, broker)
 		s.Topics, s.Group = Topics{"sms."}, "smsbridge"
 		s.Cluster, s.kafka = NewCluster(address), []string{brokersVariable + "=" + address}
 	} else {
@@ -215,6 +217,26 @@ func (c *Connector) Ready(ctx context.Context) error {
 			return fmt.Errorf("%s does not become ready: %w", c.Name, err)
 		}
 	}
+}
+
+// Retire stops the connectors in order and returns what went wrong with it. What
+// their admin pages show is kept first, as something that must hold nothing
+// private.
+func (s *Stage) Retire(ctx context.Context, grace time.Duration) []error {
+	var errs []error
+	for _, c := range s.Connectors {
+		for _, page := range []string{"metrics", "api/status"} {
+			keep(ctx, "http://"+c.Admin+"/"+page, filepath.Join(s.Dir, c.Name+"-"+filepath.Base(page)+".log"))
+		}
+		err := c.Process.Unasked()
+		if err == nil {
+			err = c.Process.Stop(grace)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.Name, err))
+		}
+	}
+	return errs
 }
 
 // Strike ends everything at once.

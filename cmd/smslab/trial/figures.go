@@ -11,7 +11,8 @@ type Figures struct {
 	Commands, Answered, Lost   int
 	Statuses                   map[string]int
 	Submissions, Texts         int // complete submits; recipients of those that were carried out
-	Twice                      int // parts carried out more than once
+	Twice                      int // parts carried out more than once that nobody wished to be resent
+	Resent                     int // the same where on_unknown is resend
 	Unknown, UnknownBound      int // parts
 	RepeatedResults, Revisions int
 	ReportPushes, Reports      int // facts that were pushed and answered 200; facts on the topic
@@ -49,7 +50,11 @@ func (v *view) figures() Figures {
 					f.Texts += sub.Count
 				}
 			}
-			if accepted > 1 {
+			switch {
+			case accepted < 2:
+			case s.resend():
+				f.Resent++
+			default:
 				f.Twice++
 			}
 		}
@@ -107,6 +112,7 @@ func (f *Figures) Print(w io.Writer) {
 	}
 	line("lost", f.Lost, "")
 	line("twice", f.Twice, "parts that the provider carried out more than once")
+	line("resent", f.Resent, "the same by the command's own wish, on_unknown resend")
 	line("unknown", f.Unknown, fmt.Sprintf("parts; at most %d by what was injected", f.UnknownBound))
 	line("repeated results", f.RepeatedResults, "the same event once more")
 	line("revisions", f.Revisions, "")

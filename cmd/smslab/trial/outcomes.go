@@ -30,7 +30,7 @@ func nothingTwice(v *view) []Violation {
 	var broken []Violation
 	for _, s := range v.stories {
 		most := 1
-		if len(s.commands) > 0 && s.commands[0].Resend {
+		if s.resend() {
 			most = 2
 		}
 		for _, subs := range s.parts() {

@@ -85,6 +85,9 @@ func (s *story) parts() map[string][]*Submission {
 	return parts
 }
 
+// resend reports whether the command wished to be submitted once more in doubt.
+func (s *story) resend() bool { return len(s.commands) > 0 && s.commands[0].Resend }
+
 // truth is the row of the highest revision, among equals the latest.
 func truth(rows []*Result) *Result {
 	var best *Result

@@ -1,0 +1,196 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"smsbridge/cmd/smslab/lab"
+	"smsbridge/cmd/smslab/trial"
+)
+
+// Options say how much is done to whom.
+type Options struct {
+	For        time.Duration // during which commands come and faults strike
+	Commands   int
+	Connectors int
+	Repeats    float64 // share of commands that repeat an earlier id
+	Seed       uint64
+
+	Kills, Freezes, Restarts int // of connectors
+	BrokerKills              int
+	Brokers                  int    // how many BrokerKill may choose from
+	BrokerKill, BrokerStart  string // shell commands, {n} is the broker; empty: the embedded broker is frozen instead
+	ProviderFaults           bool
+
+	AdminBrokers string // see lab.Setup
+	Dir          string // for logs; empty: a temporary folder, removed after a success
+}
+
+// ErrBroken is what Run ends with when an invariant was broken.
+var ErrBroken = errors.New("a promise was broken")
+
+// What the connectors are given.
+const (
+	session       = 6 * time.Second
+	inFlight      = 32
+	maxRecipients = 3
+	grace         = 20 * time.Second // SHUTDOWN_GRACE
+	patience      = time.Minute + session
+)
+
+// run is one run.
+type run struct {
+	Options
+	out      io.Writer
+	start    time.Time
+	stage    *lab.Stage
+	recorder *lab.Recorder
+}
+
+// Run tortures, judges and prints what it found.
+func Run(ctx context.Context, out io.Writer, o Options) (err error) {
+	r := &run{Options: o, out: out}
+	if r.Dir == "" {
+		if r.Dir, err = os.MkdirTemp("", "smslab-torture-"); err != nil {
+			return err
+		}
+		defer func() {
+			if err == nil {
+				os.RemoveAll(r.Dir) //nolint:errcheck // a temporary folder
+				return
+			}
+			fmt.Fprintf(out, "the logs are in %s\n", r.Dir)
+		}()
+	}
+	if err := r.raise(ctx); err != nil {
+		return err
+	}
+	defer r.stage.Strike()
+	defer r.recorder.Close()
+	if err := r.torment(ctx); err != nil {
+		return err
+	}
+	return r.judge(ctx)
+}
+
+func (r *run) raise(ctx context.Context) error {
+	binaries, err := lab.FindBinaries(ctx, r.Dir)
+	if err != nil {
+		return err
+	}
+	r.stage, err = lab.Raise(ctx, lab.Setup{
+		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors, Session: session, InFlight: inFlight,
+		AdminBrokers: r.AdminBrokers,
+		Settings: map[string]string{
+			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "PROVIDER_TIMEOUT": "5s", "SHUTDOWN_GRACE": grace.String(),
+			"RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
+		},
+		Provider: []string{
+			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-push-query", "0.1",
+			"-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3", "-report-repeat", "0.2", "-report-early", "0.1",
+			"-report-mix", "DELIVRD=92,UNDELIV=4,EXPIRED=2,UNKNOWN=1,MK:0011=1",
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.recorder, err = lab.Record(ctx, r.stage, nil)
+	for _, c := range r.stage.Connectors {
+		if err == nil {
+			r.recorder.Note(trial.Event{Kind: trial.Start, Instance: c.Name, At: time.Now()})
+			err = c.Start()
+		}
+	}
+	for _, c := range r.stage.Connectors {
+		ready, cancel := context.WithTimeout(ctx, time.Minute)
+		if err == nil {
+			err = c.Ready(ready)
+		}
+		cancel()
+	}
+	if err != nil {
+		if r.recorder != nil {
+			r.recorder.Close()
+		}
+		r.stage.Strike()
+	}
+	return err
+}
+
+// torment has commands come and faults strike at the same time.
+func (r *run) torment(ctx context.Context) error {
+	fmt.Fprintf(r.out, "%d commands in %v to %d connectors, seed %d: %d kills, %d freezes, %d restarts, %d broker kills, provider faults %v\n",
+		r.Commands, r.For, r.Connectors, r.Seed, r.Kills, r.Freezes, r.Restarts, r.BrokerKills, r.ProviderFaults)
+	r.start = time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make(chan error, 3) // one for each of the three below, so that none waits for the others
+	go func() { errs <- r.produce(ctx, rand.New(rand.NewPCG(r.Seed, 1))) }()
+	go func() { errs <- r.strike(ctx, rand.New(rand.NewPCG(r.Seed, 2))) }()
+	go func() { errs <- r.strikeBrokers(ctx, rand.New(rand.NewPCG(r.Seed, 3))) }()
+	watch := time.NewTicker(10 * time.Second)
+	defer watch.Stop()
+	for open := 3; open > 0; {
+		select {
+		case err := <-errs:
+			if err != nil {
+				return err
+			}
+			open--
+		case <-watch.C:
+			r.tell(ctx)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if r.ProviderFaults {
+		if err := r.stage.Provider.Faults(ctx, peace); err != nil {
+			return err
+		}
+	}
+	return r.recorder.Flush(ctx)
+}
+
+func (r *run) tell(ctx context.Context) {
+	commands, answers, _ := r.recorder.Progress()
+	lag, err := r.recorder.Lag(ctx)
+	lagText := fmt.Sprint(lag)
+	if err != nil {
+		lagText = "not known"
+	}
+	fmt.Fprintf(r.out, "%6s  produced %7d  answered %7d  lag %s\n", time.Since(r.start).Round(time.Second), commands, answers, lagText)
+}
+
+// judge waits for the end of all that is under way, and checks.
+func (r *run) judge(ctx context.Context) error {
+	ending := time.Now()
+	late := r.recorder.Settle(ctx, patience)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	fmt.Fprintf(r.out, "settled in %v after the last fault\n\n", time.Since(ending).Round(time.Millisecond))
+	for _, err := range r.stage.Retire(ctx, grace+10*time.Second) {
+		r.recorder.Note(trial.Event{Kind: trial.Exit, At: time.Now(), Detail: err.Error()})
+	}
+	h, err := r.recorder.History(ctx)
+	if err != nil {
+		return err
+	}
+	h.Ordered = true
+	verdict := trial.Check(h)
+	verdict.Figures.Print(r.out)
+	fmt.Fprintln(r.out)
+	verdict.Print(r.out)
+	if late != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, late)
+	}
+	if !verdict.OK() {
+		return ErrBroken
+	}
+	return nil
+}
