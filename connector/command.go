@@ -64,7 +64,17 @@ type task struct {
 
 // do brings the command to its end: when it returns nil, its result is durable.
 func (t *task) do(ctx context.Context) error {
+	err := t.settle(ctx)
+	if err == nil {
+		t.ledger.Published(t.rec.Offset)
+	}
+	return err
+}
+
+func (t *task) settle(ctx context.Context) error {
 	switch {
+	case t.verdict.Kind == journal.Settled:
+		return nil
 	case t.verdict.Kind == journal.Answered:
 		return t.repeat()
 	case t.fault != nil:

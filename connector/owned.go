@@ -40,6 +40,10 @@ func (o *owned) status() []telemetry.Partition {
 	defer o.mu.Unlock()
 	list := make([]telemetry.Partition, 0, len(o.parts))
 	for id, p := range o.parts {
+		if halt := p.ledger.Halted(); halt != nil {
+			list = append(list, telemetry.Partition{Partition: id, Watermark: p.ledger.Start(), Halted: true, Reason: telemetry.Text(halt.Error())})
+			continue
+		}
 		mark := p.window.Watermark()
 		list = append(list, telemetry.Partition{
 			Partition: id,

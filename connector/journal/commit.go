@@ -169,6 +169,11 @@ func (l *Ledger) metadata() metadata {
 		m.Replay = min(m.Replay, l.firsts[0].at)
 	}
 	m.Replay = min(m.Replay, m.Tail)
+	if l.last {
+		for offset := range l.published {
+			m.Told.add(offset - l.watermark)
+		}
+	}
 	return m
 }
 

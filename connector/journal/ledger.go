@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -36,8 +37,10 @@ type Ledger struct {
 	waiting   []*waiter // for a fence, by position
 	firsts    []first   // first records of offsets that may be open, by position
 	ids       store
-	stories   map[int64]*story // by offset: what others left
-	underWay  map[idHash]int64 // lowest offset at which an id is being worked on
+	stories   map[int64]*story   // by offset: what others left
+	underWay  map[idHash]int64   // lowest offset at which an id is being worked on
+	published map[int64]struct{} // offsets at or above the watermark whose result is published
+	last      bool               // the next commit is the last one
 	tail      tail
 }
 
@@ -54,6 +57,7 @@ func newLedger(t *Tenure, partition int) *Ledger {
 	return &Ledger{
 		tenure: t, partition: partition,
 		ids: newMemory(t.config.Window), stories: make(map[int64]*story), underWay: make(map[idHash]int64),
+		published: make(map[int64]struct{}),
 	}
 }
 
@@ -70,11 +74,30 @@ func (l *Ledger) Advance(watermark int64) {
 	moved := watermark > l.watermark
 	if moved {
 		l.watermark, l.dirty = watermark, true
+		maps.DeleteFunc(l.published, func(offset int64, _ struct{}) bool { return offset < watermark })
 	}
 	l.mu.Unlock()
 	if moved {
 		l.tenure.poke()
 	}
+}
+
+// Published says that the result of a command is published. While an earlier
+// command waits that cannot be committed, but an orderly end passes it on.
+func (l *Ledger) Published(offset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset >= l.watermark {
+		l.published[offset] = struct{}{}
+	}
+}
+
+// conclude makes the next commit the last one: it says what is published as well.
+func (l *Ledger) conclude() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = true
+	l.dirty = l.dirty || len(l.published) > 0
 }
 
 // Kind of a Verdict.
@@ -85,6 +108,8 @@ const (
 	Fresh Kind = iota
 	// Answered: it has its final done; that same result is to be published again.
 	Answered
+	// Settled: that result is published already. Nothing is left to do.
+	Settled
 	// Repeat: its id bars it; First is the other one.
 	Repeat
 	// Begun: others left it under way; History goes to submit.
@@ -102,6 +127,9 @@ func (l *Ledger) Judge(ref Ref) Verdict {
 		s = nil // of a topic that was made anew
 	}
 	if e, ok := l.ids.get(id, ref.Offset); ok && e.fingerprint == ref.Fingerprint {
+		if l.known && l.previous.Told.has(ref.Offset-l.start) {
+			return Verdict{Kind: Settled}
+		}
 		return Verdict{Kind: Answered, done: e.done}
 	}
 	if s != nil && s.tried() {

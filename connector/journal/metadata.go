@@ -21,10 +21,37 @@ type metadata struct {
 	Replay int64 `json:"replay"`
 	// Tail: late answers of earlier owners below were dealt with.
 	Tail int64 `json:"tail"`
+	// Told: which offsets from the committed one on have their result published
+	// already, because an earlier command is still waiting. Only an orderly end
+	// says so; without it such a result is published once more.
+	Told offsets `json:"told,omitempty"`
+}
+
+// offsets is a set of offsets that lie near the committed one: bit i of byte n
+// is offset 8n+i behind it. JSON makes base64 of it.
+type offsets []byte
+
+// mostTold bounds the set: brokers take 4 KiB of metadata by default. What is
+// left out is published once more.
+const mostTold = 2048 // bytes
+
+func (o *offsets) add(behind int64) {
+	if behind < 0 || behind >= 8*mostTold {
+		return
+	}
+	for int64(len(*o)) <= behind/8 {
+		*o = append(*o, 0)
+	}
+	(*o)[behind/8] |= 1 << (behind % 8)
+}
+
+func (o offsets) has(behind int64) bool {
+	return behind >= 0 && behind/8 < int64(len(o)) && o[behind/8]&(1<<(behind%8)) != 0
 }
 
 // String is JSON, so that it can be read in the output of Kafka's own tools. It
-// stays under 200 bytes; brokers take 4 KiB by default.
+// stays under 200 bytes, at an orderly end under 3 KiB; brokers take 4 KiB by
+// default.
 func (m metadata) String() string {
 	m.Version = format
 	b, err := json.Marshal(m)

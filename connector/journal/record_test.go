@@ -96,10 +96,32 @@ func TestMetadataIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	m := metadata{Version: format, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
 	got, err := parseMetadata(m.String())
-	if err != nil || got != m {
+	if err != nil || !reflect.DeepEqual(got, m) {
 		t.Errorf("read %+v, wrote %+v, error %v", got, m, err)
 	}
 	if len(m.String()) > 200 {
+		t.Errorf("%d bytes", len(m.String()))
+	}
+}
+
+func TestMetadataPassesOnWhatIsPublishedWithinTheBrokersLimit(t *testing.T) {
+	t.Parallel()
+	m := metadata{Version: format, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
+	for _, behind := range []int64{0, 7, 8, 1023, 8*mostTold - 1, 8 * mostTold, -1} {
+		m.Told.add(behind)
+	}
+	got, err := parseMetadata(m.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for behind, want := range map[int64]bool{
+		0: true, 1: false, 7: true, 8: true, 9: false, 1023: true, 8*mostTold - 1: true, 8 * mostTold: false, -1: false, 1 << 40: false,
+	} {
+		if got.Told.has(behind) != want {
+			t.Errorf("%d behind: %v", behind, !want)
+		}
+	}
+	if len(m.String()) > 3<<10 {
 		t.Errorf("%d bytes", len(m.String()))
 	}
 }

@@ -43,6 +43,7 @@ func (t *Tenure) readCommitted(ctx context.Context, partitions []int) error {
 		switch l.previous, err = parseMetadata(l.found.Metadata); {
 		case errors.Is(err, errFormat):
 			l.halt(HaltFormat, err)
+		case l.found.Offset < 0: // never committed: a first start, most likely
 		case err != nil:
 			t.config.Log.Warn("no metadata beside the committed offset: whatever the journal leaves open is in doubt",
 				"partition", tp.Partition, "offset", l.found.Offset)

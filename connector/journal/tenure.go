@@ -84,6 +84,9 @@ func (t *Tenure) Close(ctx context.Context) error {
 	<-t.stopped
 	t.stop()
 	t.following.Wait()
+	for _, l := range t.ledgers {
+		l.conclude()
+	}
 	err := t.alive()
 	for err == nil {
 		t.reached(beforeLastCommit)
