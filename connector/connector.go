@@ -40,7 +40,7 @@ type Config struct {
 
 	Kafka    kafkaio.Config
 	Provider provider.Config
-	Submit   submit.Config // Provider, Line and Rate are filled in here
+	Submit   submit.Config // Provider, Line, Rate and Group are filled in here
 	Push     push.Config   // Sink is filled in here
 	Admin    telemetry.Admin
 	Log      *slog.Logger
@@ -156,7 +156,7 @@ func build(cfg Config) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate = c.provider, c.line, c.rate
+	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
 	if c.submitter, err = submit.New(cfg.Submit); err != nil {
 		return nil, err
 	}
@@ -172,6 +172,9 @@ func build(cfg Config) (*Connector, error) {
 		Log:   cfg.Log, Meter: cfg.Meter,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if c.events.metrics, err = c.newMetrics(cfg.Meter); err != nil {
 		return nil, err
 	}
 	c.cfg.Push.Sink = pushes{c}

@@ -18,6 +18,7 @@ import (
 type events struct {
 	producer *kafkaio.Producer
 	topics   Topics
+	metrics  *metrics
 	counts   atomic.Pointer[map[string]int] // partitions of each topic, as last looked up
 }
 
@@ -103,7 +104,10 @@ func (e *events) deadLetter(ctx context.Context, rec kafkaio.Record, cause error
 	err := e.publish(ctx, e.deadCommand(rec, cause))
 	if errors.Is(err, kafkaio.ErrTooLarge) {
 		rec.Value, rec.Headers = nil, nil
-		return e.publish(ctx, e.deadCommand(rec, fmt.Errorf("%w (too large to be kept here)", cause)))
+		err = e.publish(ctx, e.deadCommand(rec, fmt.Errorf("%w (too large to be kept here)", cause)))
+	}
+	if err == nil {
+		e.metrics.deadLetter(ctx, fromCommand, cause)
 	}
 	return err
 }

@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"smsbridge/connector/kafkaio"
 )
 
 const (
+	// healthPause is between two looks at a Kafka that is usable; one that is
+	// not is looked at more often, as everybody waits for it.
 	healthPause   = 2 * time.Second
+	waitingPause  = 250 * time.Millisecond
 	healthTimeout = 3 * time.Second
 )
 
@@ -52,7 +57,11 @@ func (c *Connector) watchKafka(ctx context.Context) error {
 		case err == nil && before != nil:
 			c.log.Info("kafka is usable")
 		}
-		sleep(ctx, healthPause)
+		pause := healthPause
+		if err != nil {
+			pause = waitingPause
+		}
+		sleep(ctx, pause)
 	}
 }
 
@@ -85,13 +94,15 @@ func (c *Connector) reach(ctx context.Context) error {
 			told = err.Error()
 			c.log.Warn("waiting for kafka", "error", err)
 		}
-		sleep(ctx, healthPause)
+		sleep(ctx, waitingPause)
 	}
 }
 
 // hopeless says that waiting does not help: somebody must change something.
 func hopeless(err error) bool {
-	if errors.Is(err, kafkaio.ErrUnreachable) {
+	// A connection that is cut may mean that TLS or a login is wanted, or that a
+	// proxy stands before a broker which is still coming up.
+	if errors.Is(err, kafkaio.ErrUnreachable) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		return false
 	}
 	return errors.Is(err, kafkaio.ErrUnauthorized) || errors.Is(err, kafkaio.ErrLogin) || errors.Is(err, kafkaio.ErrTLS)

@@ -10,19 +10,30 @@ import (
 // owned is what the process works on, for those who only look.
 type owned struct {
 	mu    sync.Mutex
+	times int64 // that partitions were assigned
 	parts map[int]*assigned
 	moved chan struct{} // closed when parts changes
 }
 
 func newOwned() *owned { return &owned{moved: make(chan struct{})} }
 
-// set replaces what is owned.
+// set replaces what is owned; nil: nothing any more.
 func (o *owned) set(parts map[int]*assigned) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.parts = parts
+	if parts != nil {
+		o.times++
+	}
 	close(o.moved)
 	o.moved = make(chan struct{})
+}
+
+// assignments counts how often partitions were assigned to this process.
+func (o *owned) assignments() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.times
 }
 
 // has reports whether a partition is ours, and returns a channel that is closed

@@ -46,7 +46,11 @@ func (p pushes) Inbound(ctx context.Context, _ push.Raw, received []sms.Inbound)
 
 // DeadLetter keeps what could not be read.
 func (p pushes) DeadLetter(ctx context.Context, raw push.Raw, cause error) error {
-	return p.c.events.publish(ctx, p.c.events.deadPush(raw, cause))
+	err := p.c.events.publish(ctx, p.c.events.deadPush(raw, cause))
+	if err == nil {
+		p.c.events.metrics.deadLetter(ctx, fromPush(raw.Kind), cause)
+	}
+	return err
 }
 
 var _ push.Sink = pushes{}

@@ -133,13 +133,15 @@ func (p *Partition) execute(it *item) {
 }
 
 // attempt keeps a panic from taking the process down: one record's fault must
-// not become a crash loop of everybody's.
+// not become a crash loop of everybody's. Its value may hold a number or a text,
+// so only its type is told.
 func (p *Partition) attempt(it *item) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in a command's work: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("panic in a command's work: %T\n%s", r, debug.Stack())
 		}
 	}()
+	p.cfg.Pool.begun.Add(1)
 	return it.work(p.ctx)
 }
 

@@ -1,11 +1,16 @@
 package intake
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Pool bounds how many records are worked on at once in the whole process. It
 // is first come, first served between lanes and partitions; a goroutine lives
 // only while there is work for it.
 type Pool struct {
+	begun atomic.Int64
+
 	mu      sync.Mutex
 	limit   int
 	running int
@@ -27,6 +32,16 @@ type item struct {
 func NewPool(limit int) *Pool {
 	return &Pool{limit: limit}
 }
+
+// Running is how many records are being worked on.
+func (p *Pool) Running() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running
+}
+
+// Begun is how many records work was begun on since the pool was made.
+func (p *Pool) Begun() int64 { return p.begun.Load() }
 
 func (p *Pool) add(it *item) {
 	p.mu.Lock()

@@ -21,6 +21,7 @@ type Config struct {
 	Rate     *Rate
 
 	Account       string   // alias in results
+	Group         string   // consumer group that the commands come by, for traces
 	Signature     string   // of commands that have none; may be empty
 	NumberAllow   []string // prefixes or numbers; empty: all
 	MaxRecipients int      // of a request

@@ -29,7 +29,7 @@ func New(c Config) (*Submitter, error) {
 		allow:   allowList(c.NumberAllow),
 		credits: make(chan struct{}, 2*c.MaxInFlight),
 		slots:   make(chan struct{}, c.MaxInFlight),
-		tracing: newTracing(c.Tracer),
+		tracing: newTracing(c.Tracer, c.Group),
 	}
 	var err error
 	s.metrics, err = newMetrics(c.Meter, c.Line, func() int { return len(s.slots) })
@@ -47,7 +47,7 @@ func New(c Config) (*Submitter, error) {
 // depend on the history, and a command is better whole.
 func (s *Submitter) Submit(ctx, work context.Context, cmd sms.Command, history History, guard Guard) (sms.Result, error) {
 	start := time.Now()
-	work, span := s.tracing.start(work, cmd.Trace)
+	work, span := s.tracing.start(work, &cmd)
 	defer span.end()
 
 	p := s.planFor(&cmd)

@@ -3,41 +3,57 @@ package submit
 import (
 	"context"
 	"encoding/hex"
+	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"smsbridge/codec/sms"
 )
 
-// tracing makes one span for each command. It does nothing at all, parsing
-// included, while nobody exports traces.
-type tracing struct{ tracer trace.Tracer }
+// tracing makes one span for each command, by the semantic conventions for
+// messaging but for the key of the record, which may be a number. It does nothing
+// at all, parsing included, while nobody exports traces.
+type tracing struct {
+	tracer trace.Tracer
+	group  string
+}
 
-func newTracing(t trace.Tracer) tracing {
+func newTracing(t trace.Tracer, group string) tracing {
 	if _, off := t.(noop.Tracer); off {
 		return tracing{}
 	}
-	return tracing{t}
+	return tracing{t, group}
 }
 
 // span is the span of a command; its zero value is none.
 type span struct{ trace.Span }
 
 // start continues the trace that came with the command.
-func (t tracing) start(ctx context.Context, parent sms.Trace) (context.Context, span) {
+func (t tracing) start(ctx context.Context, cmd *sms.Command) (context.Context, span) {
 	if t.tracer == nil {
 		return ctx, span{}
 	}
-	if parent.Parent != "" {
+	if parent := cmd.Trace; parent.Parent != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
 			"traceparent": parent.Parent, "tracestate": parent.State,
 		})
 	}
-	ctx, s := t.tracer.Start(ctx, "submit")
+	ctx, s := t.tracer.Start(ctx, "process "+cmd.Source.Topic,
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			semconv.MessagingSystemKafka,
+			semconv.MessagingOperationName("process"),
+			semconv.MessagingOperationTypeProcess,
+			semconv.MessagingDestinationName(cmd.Source.Topic),
+			semconv.MessagingDestinationPartitionID(strconv.Itoa(cmd.Source.Partition)),
+			semconv.MessagingKafkaOffset(int(cmd.Source.Offset)),
+			semconv.MessagingConsumerGroupName(t.group),
+		))
 	if !s.IsRecording() {
 		return ctx, span{}
 	}

@@ -37,7 +37,7 @@ func (a *Admin) Run(ctx context.Context) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", a.Listen)
 	if err != nil {
-		return fmt.Errorf("admin listener: %w", err)
+		return fmt.Errorf("SMSBRIDGE_ADMIN_LISTEN=%s: %w; choose a free address of this machine", a.Listen, err)
 	}
 	a.Log.Info("admin listener is open", "address", listener.Addr().String())
 	return a.serve(ctx, listener)
