@@ -156,7 +156,7 @@ func FuzzParseMetadata(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := parseMetadata(m.String()); err != nil || again != m {
+		if again, err := parseMetadata(m.String()); err != nil || !reflect.DeepEqual(again, m) {
 			t.Errorf("read %+v, then %+v, %v", m, again, err)
 		}
 	})
