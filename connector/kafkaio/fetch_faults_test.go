@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,21 +239,36 @@ func TestATopicThatStaysUnknownIsToldAfterAMinute(t *testing.T) {
 	})
 }
 
+// muted loses what is written once silent is set, as a broken path does.
+type muted struct {
+	net.Conn
+	silent *atomic.Bool
+}
+
+func (m muted) Write(b []byte) (int, error) {
+	if m.silent.Load() {
+		return len(b), nil
+	}
+	return m.Conn.Write(b)
+}
+
 func TestABrokerThatFallsSilentIsLeftAfterItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fake, c, _ := virtual(t, kfake.SeedTopics(1, "t"))
-		silent := make(chan struct{})
-		fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
-			fake.SleepControl(func() { <-silent })
-			return nil, errors.New("cut"), true
-		})
-		defer close(silent)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
+		_, c, _ := virtual(t, kfake.SeedTopics(1, "t"))
+		silent := new(atomic.Bool)
+		dial := c.transport.Dial
+		c.transport.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dial(ctx, network, addr)
+			return muted{conn, silent}, err
+		}
 		f := c.Fetcher(FetchConfig{Topic: "t"})
+		if _, err := f.fetch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		silent.Store(true)
 		begun := time.Now()
-		_, err := f.fetch(ctx)
+		_, err := f.fetch(t.Context())
 		if took := time.Since(begun); err == nil || took != defaultFetchWait+fetchSlack {
 			t.Fatalf("after %v: %v", took, err)
 		}
