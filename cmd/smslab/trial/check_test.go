@@ -1,0 +1,220 @@
+package trial
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func at(seconds float64) time.Time { return noon.Add(time.Duration(seconds * float64(time.Second))) }
+
+const (
+	someNumber  = "13800000001"
+	otherNumber = "13800000002"
+	someText    = "a text that is nobody's business"
+)
+
+// honest is a run in which every promise was kept: a kill, two parts, an unknown
+// that was revised, a repeat, an invalid command, a held account, an early freeze.
+func honest() *History {
+	return &History{
+		Commands: []Command{
+			{Position: Position{0, 0}, ID: "a", Key: "k", Numbers: []string{someNumber, otherNumber}, At: at(1)},
+			{Position: Position{0, 1}, ID: "b", Key: "k", Numbers: []string{someNumber}, At: at(1.1)},
+			{Position: Position{0, 2}, ID: "a", Key: "k", Numbers: []string{someNumber, otherNumber}, At: at(1.2)},
+			{Position: Position{1, 0}, At: at(1.3)},
+			{Position: Position{1, 1}, ID: "late", Expires: at(2), Numbers: []string{someNumber}, At: at(1.4)},
+			{Position: Position{1, 2}, ID: "again", Resend: true, Numbers: []string{someNumber}, At: at(1.5)},
+		},
+		Submissions: []Submission{
+			{ID: "a", Number: someNumber, Count: 1, Code: "0", SendID: "s1", At: at(2)},
+			{ID: "a", Number: otherNumber, Count: 1, Code: "0", SendID: "s2", At: at(2.1)},
+			{ID: "b", Number: someNumber, Count: 1, Code: "", Fault: "throttle", At: at(2.2)},
+			{ID: "b", Number: someNumber, Count: 1, Code: "0", Fault: "drop", SendID: "s3", At: at(2.3)},
+			{ID: "again", Number: someNumber, Count: 1, Code: "0", Fault: "reset", SendID: "s4", At: at(2.4)},
+			{ID: "again", Number: someNumber, Count: 1, Code: "0", SendID: "s5", At: at(2.5)},
+		},
+		Probes: []time.Time{at(2.05)},
+		Results: []Result{
+			{Command: Position{0, 0}, Row: Position{0, 0}, At: at(3), EventID: "ea", ID: "a", Revision: 1, Status: "accepted", Digest: 1, Parts: []Part{{Status: "accepted", SendID: "s1"}, {Status: "accepted", SendID: "s2"}}},
+			{Command: Position{0, 0}, Row: Position{0, 1}, At: at(3), EventID: "ea", ID: "a", Revision: 1, Status: "accepted", Digest: 1, Parts: []Part{{Status: "accepted", SendID: "s1"}, {Status: "accepted", SendID: "s2"}}},
+			{Command: Position{0, 1}, Row: Position{0, 2}, At: at(3.1), EventID: "eb", ID: "b", Revision: 1, Status: "unknown", Reason: "network_error", Digest: 2, Parts: []Part{{Status: "unknown"}}},
+			{Command: Position{0, 1}, Row: Position{0, 3}, At: at(3.2), EventID: "eb2", ID: "b", Revision: 2, Status: "accepted", Digest: 3, Parts: []Part{{Status: "accepted", SendID: "s3"}}},
+			{Command: Position{0, 2}, Row: Position{0, 4}, At: at(3.3), EventID: "ed", ID: "a", Status: "duplicate", Reason: "repeated_id", DuplicateOf: &Position{0, 0}, Digest: 4},
+			{Command: Position{1, 0}, Row: Position{1, 0}, At: at(3.4), EventID: "ei", ID: "sms.commands:1:0", Revision: 1, Status: "invalid", Digest: 5},
+			{Command: Position{1, 1}, Row: Position{1, 1}, At: at(3.5), EventID: "el", ID: "late", Revision: 1, Status: "expired", Reason: "validity_expired", Digest: 6},
+			{Command: Position{1, 2}, Row: Position{1, 2}, At: at(3.6), EventID: "er", ID: "again", Revision: 1, Status: "accepted", Digest: 7, Parts: []Part{{Status: "accepted", SendID: "s5", PossibleDuplicate: true}}},
+		},
+		ReportPush: []Push{
+			{SendID: "s1", Number: someNumber, State: "DELIVRD", Status: 503, At: at(4)},
+			{SendID: "s1", Number: someNumber, State: "DELIVRD", Status: 200, At: at(5)},
+		},
+		Reports:     []Report{{Row: Position{0, 0}, EventID: "r1", ID: "a", SendID: "s1", Number: someNumber, State: "DELIVRD", Correlation: "matched", DoneAt: "x"}},
+		InboundPush: []Push{{Number: someNumber, Text: someText, Status: 200, At: at(4)}},
+		Inbound:     []Inbound{{EventID: "m1", Number: someNumber, Text: someText}},
+		Samples: []Sample{
+			{Partition: 0, Offset: 0, At: at(1)}, {Partition: 0, Offset: 3, At: at(3.4)}, {Partition: 1, Offset: 3, At: at(3.7)},
+		},
+		Events:     []Event{{Kind: Kill, Instance: "one", At: at(2.6), Until: at(2.7)}, {Kind: Freeze, Instance: "two", At: at(-9), Until: at(-8)}},
+		Connectors: 2, MaxInFlight: 2, Session: 10 * time.Second, Ordered: true, Correlates: true, End: at(10),
+	}
+}
+
+// doctored are runs in which one promise was broken.
+var doctored = map[string]struct {
+	breaks string
+	doctor func(*History)
+}{
+	"a command without a result": {"I1", func(h *History) { h.Results = h.Results[:len(h.Results)-1] }},
+	"a part carried out twice": {"I2", func(h *History) {
+		h.Submissions = append(h.Submissions, Submission{ID: "a", Number: otherNumber, Count: 1, Code: "0", SendID: "s9", At: at(2.6)})
+	}},
+	"a part submitted again after an answer that left it open": {"I2", func(h *History) {
+		h.Submissions = append(h.Submissions, Submission{ID: "b", Number: someNumber, Count: 1, Code: "-1", Fault: "system", At: at(2.6)})
+	}},
+	"a part resent twice": {"I2", func(h *History) {
+		h.Submissions = append(h.Submissions, Submission{ID: "again", Number: someNumber, Count: 1, Code: "0", SendID: "s9", At: at(2.6)})
+	}},
+	"a resent part that is not flagged": {"I2", func(h *History) { h.Results[7].Parts[0].PossibleDuplicate = false }},
+	"accepted by a sendid of nobody":    {"I4", func(h *History) { h.Results[0].Parts[0].SendID = "s7" }},
+	"accepted by the sendid of another": {"I4", func(h *History) { h.Results[7].Parts[0].SendID = "s1" }},
+	"expired although it was sent": {"I4", func(h *History) {
+		h.Submissions = append(h.Submissions, Submission{ID: "late", Number: someNumber, Count: 1, Code: "0", SendID: "s9", At: at(1.9)})
+	}},
+	"more unknown than there were reasons for": {"I5", func(h *History) { h.Events, h.Submissions[3].Fault, h.Submissions[4].Fault = nil, "", "" }},
+	"a repeated result with other bytes":       {"I6", func(h *History) { h.Results[1].Digest = 9 }},
+	"a repeated result as another event":       {"I6", func(h *History) { h.Results[1].EventID = "other" }},
+	"an accepted one revised":                  {"I7", func(h *History) { h.Results[2].Status = "accepted" }},
+	"accepted and rejected":                    {"I7", func(h *History) { h.Results[1].Status = "rejected" }},
+	"a key out of order": {"I8", func(h *History) {
+		h.Submissions[0], h.Submissions[2] = h.Submissions[2], h.Submissions[0]
+		h.Submissions[1], h.Submissions[3] = h.Submissions[3], h.Submissions[1]
+	}},
+	"a commit before its result": {"I9", func(h *History) { h.Samples[1].At = at(3.05) }},
+	"a commit without a result":  {"I9", func(h *History) { h.Results = h.Results[:len(h.Results)-1] }},
+	"a commit that goes back":    {"I9", func(h *History) { h.Samples = append(h.Samples, Sample{Partition: 0, Offset: 2, At: at(4)}) }},
+	"a repeat that is not a duplicate": {"I10", func(h *History) {
+		h.Results[4].Status, h.Results[4].Revision = "accepted", 1
+	}},
+	"a duplicate of another one": {"I10", func(h *History) { h.Results[4].DuplicateOf = &Position{0, 1} }},
+	"a duplicate of nothing that was sent": {"I10", func(h *History) {
+		h.Results[0].Status, h.Results[1].Status = "failed", "failed"
+	}},
+	"a submission after its validity": {"I11", func(h *History) {
+		h.Submissions = append(h.Submissions, Submission{ID: "late", Number: someNumber, Count: 1, Code: "1", At: at(2.2)})
+	}},
+	"a refused account asked again and again": {"I12", func(h *History) {
+		for range 5 {
+			h.Submissions = append(h.Submissions, Submission{ID: "b", Number: someNumber, Code: "12", At: at(3)})
+		}
+	}},
+	"a command burnt by a refused account": {"I12", func(h *History) {
+		h.Results[7].Status, h.Results[7].Reason = "rejected", "account_suspended"
+	}},
+	"a report that was answered 200 and is nowhere":  {"I13", func(h *History) { h.Reports = nil }},
+	"a message that was answered 200 and is nowhere": {"I13", func(h *History) { h.Inbound = nil }},
+	"a report that nobody pushed": {"I14", func(h *History) {
+		h.Reports = append(h.Reports, Report{EventID: "r2", SendID: "s2", Number: otherNumber, State: "UNDELIV", Correlation: "matched"})
+	}},
+	"a message that nobody pushed": {"I14", func(h *History) {
+		h.Inbound = append(h.Inbound, Inbound{EventID: "m2", Number: otherNumber, Text: someText})
+	}},
+	"one report as two events": {"I15", func(h *History) {
+		h.Reports = append(h.Reports, h.Reports[0])
+		h.Reports[1].EventID = "r2"
+	}},
+	"two reports as one event": {"I15", func(h *History) {
+		h.Reports = append(h.Reports, h.Reports[0])
+		h.Reports[1].DoneAt = "y"
+	}},
+	"a report of a known sendid left alone": {"I16", func(h *History) { h.Reports[0].Correlation = "orphan" }},
+	"a partition that stands still":         {"I17", func(h *History) { h.Results[7].At = at(70) }},
+	"a partition that never ends":           {"I17", func(h *History) { h.Results, h.End = h.Results[:len(h.Results)-1], at(70) }},
+	"a number in a log":                     {"I19", func(h *History) { h.Leaks = []Leak{{File: "connector-1.log", Line: 7}} }},
+	"a process that ended":                  {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Exit, Instance: "one", At: at(3)}) }},
+}
+
+func TestHonestRunBreaksNothing(t *testing.T) {
+	t.Parallel()
+	v := Check(honest())
+	var out bytes.Buffer
+	if v.Print(&out); !v.OK() {
+		t.Error(out.String())
+	}
+	f := v.Figures
+	if f.Commands != 6 || f.Answered != 6 || f.Lost != 0 || f.Twice != 0 || f.Resent != 1 || f.Unknown != 1 || f.RepeatedResults != 1 || f.Revisions != 1 || f.Texts != 5 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestEachBrokenPromiseIsFound(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{}
+	for name, tt := range doctored {
+		tried[tt.breaks] = true
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := honest()
+			tt.doctor(h)
+			v := Check(h)
+			n, smallest := v.Smallest(tt.breaks)
+			if n == 0 || len(smallest.Facts) == 0 {
+				t.Fatalf("%s held", tt.breaks)
+			}
+			var out bytes.Buffer
+			v.Print(&out)
+			v.Figures.Print(&out)
+			for _, private := range []string{someNumber, otherNumber, someText} {
+				if strings.Contains(out.String(), private) {
+					t.Errorf("the verdict shows a number or a text:\n%s", out.String())
+				}
+			}
+			if !strings.Contains(out.String(), "BROKEN  "+tt.breaks) {
+				t.Errorf("not told:\n%s", out.String())
+			}
+		})
+	}
+	for _, inv := range Invariants() {
+		if !tried[inv.Name] {
+			t.Errorf("nothing shows that %s can fail", inv.Name)
+		}
+	}
+}
+
+func TestSmallestCounterexampleHasTheFewestFacts(t *testing.T) {
+	t.Parallel()
+	v := Verdict{Violations: []Violation{
+		{Invariant: "I1", Facts: []string{"a", "b"}}, {Invariant: "I2", Facts: []string{"z"}}, {Invariant: "I1", Facts: []string{"c"}},
+	}}
+	n, smallest := v.Smallest("I1")
+	if n != 2 || !slices.Equal(smallest.Facts, []string{"c"}) {
+		t.Errorf("%d, %v", n, smallest)
+	}
+}
+
+func TestWhatAWokenProcessSubmitsLastIsNotHeldAgainstTheOrder(t *testing.T) {
+	t.Parallel()
+	h := honest()
+	tt := doctored["a key out of order"]
+	tt.doctor(h)
+	h.Events = append(h.Events, Event{Kind: Freeze, At: at(1), Until: at(2)})
+	verdict := Check(h)
+	if n, _ := verdict.Smallest("I8"); n > 0 {
+		t.Error("held against it")
+	}
+}
+
+func TestTimeUnderAFaultIsNotStandingStill(t *testing.T) {
+	t.Parallel()
+	h := honest()
+	h.Results[7].At = at(70)
+	h.Events = append(h.Events, Event{Kind: BrokerKill, At: at(10), Until: at(40)})
+	verdict := Check(h)
+	if n, _ := verdict.Smallest("I17"); n > 0 {
+		t.Error("held against it")
+	}
+}
