@@ -17,9 +17,9 @@ const stampLayout = "2006-01-02T15:04:05.000Z"
 // stamp is a time as the ledger writes it.
 type stamp struct{ time.Time }
 
-// MarshalText writes the time in UTC.
-func (s stamp) MarshalText() ([]byte, error) {
-	return s.UTC().AppendFormat(nil, stampLayout), nil
+// MarshalJSON writes the time in UTC.
+func (s stamp) MarshalJSON() ([]byte, error) {
+	return s.UTC().AppendFormat(nil, `"`+stampLayout+`"`), nil
 }
 
 // Entry is one complete request as the provider took it. Code is what the

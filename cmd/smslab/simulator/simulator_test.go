@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 const number = "13800000000"
@@ -315,7 +316,10 @@ func TestLedgerIsOneJSONObjectALine(t *testing.T) {
 			t.Errorf("no %s", name)
 		}
 	}
-	if len(fields) != 10 || fields["content"] != "您好" || !strings.HasSuffix(fields["at"], "Z") {
+	if _, err := time.Parse(stampLayout, fields["at"]); err != nil || len(fields["at"]) != len(stampLayout) {
+		t.Errorf("at %q", fields["at"])
+	}
+	if len(fields) != 10 || fields["content"] != "您好" {
 		t.Errorf("%v", fields)
 	}
 	if strings.Contains(string(lines[0]), "pwd") {
