@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -189,6 +190,7 @@ func (d *decoder) unpack(b fetchedBatch) error {
 		return err
 	}
 	good := len(d.records)
+	d.records = slices.Grow(d.records, b.count)
 	r := &reader{b: body}
 	after := b.base - 1
 	for range b.count {
