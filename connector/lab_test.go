@@ -84,9 +84,14 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, l.answer(form))
 		return
 	}
+	_, _ = io.WriteString(w, l.accept(form))
+}
+
+// accept is the provider's answer to a submit that it accepts. mu is held.
+func (l *lab) accept(form url.Values) string {
 	l.sendids++
 	n := len(strings.Split(form.Get("mobile"), ","))
-	_, _ = fmt.Fprintf(w, "0,20260101000000000%06d,0,%d,0,ok", l.sendids, n)
+	return fmt.Sprintf("0,20260101000000000%06d,0,%d,0,ok", l.sendids, n)
 }
 
 // submits counts what the provider received for each text.

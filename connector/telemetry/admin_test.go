@@ -246,7 +246,7 @@ func TestRunTellsThatItsAddressIsTaken(t *testing.T) {
 	}
 	defer listener.Close()
 	a := admin(func(a *Admin) { a.Listen = listener.Addr().String() })
-	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "admin listener") {
+	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "SMSBRIDGE_ADMIN_LISTEN") {
 		t.Errorf("got %v", err)
 	}
 }
