@@ -45,7 +45,7 @@ func TestCrashAtEachPointSendsOnce(t *testing.T) {
 						first.times = 2
 					}
 					if first.join(0) == nil {
-						_ = first.work(first.tenure.Ledger(0), command(0), policy, yes)
+						_ = first.work(first.tenure.Ledger(0), command(0), policy, always)
 						_ = first.tenure.Close(first.ctx)
 					}
 					first.die()
@@ -54,7 +54,7 @@ func TestCrashAtEachPointSendsOnce(t *testing.T) {
 					second := c.process(t, nil)
 					l := second.mustJoin(0)
 					if l.Start() == 0 {
-						if err := second.work(l, command(0), policy, yes); err != nil {
+						if err := second.work(l, command(0), policy, always); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -97,7 +97,7 @@ func TestCrashOfTheNewOwnerDoubtsNobodyNeedlessly(t *testing.T) {
 		c := newCluster()
 		first := c.process(t, nil)
 		first.crashAt = afterIntent
-		_ = first.work(first.mustJoin(0), command(0), sms.ReportUnknown, yes)
+		_ = first.work(first.mustJoin(0), command(0), sms.ReportUnknown, always)
 		synctest.Wait()
 
 		second := c.process(t, nil) // releases, commits its own metadata, and dies
@@ -106,10 +106,10 @@ func TestCrashOfTheNewOwnerDoubtsNobodyNeedlessly(t *testing.T) {
 		synctest.Wait()
 
 		third := c.process(t, nil)
-		if err := third.work(third.mustJoin(0), command(0), sms.ReportUnknown, yes); err != nil {
+		if err := third.work(third.mustJoin(0), command(0), sms.ReportUnknown, always); err != nil {
 			t.Fatal(err)
 		}
-		if len(c.posts) != 1 || c.results[0].status != sms.Accepted {
+		if len(c.posts) != 1 || c.results[0].value != "c0 accepted 1" {
 			t.Errorf("posts %+v, results %+v", c.posts, c.results)
 		}
 		_ = third.tenure.Close(third.ctx)
@@ -124,11 +124,11 @@ func TestFrozenBeforeItsFenceIsRefusedAfterwards(t *testing.T) {
 		l := first.mustJoin(0)
 		wake := first.freeze()
 		over := make(chan error)
-		go func() { over <- first.work(l, command(0), sms.ReportUnknown, yes) }()
+		go func() { over <- first.work(l, command(0), sms.ReportUnknown, always) }()
 		synctest.Wait()
 
 		second := c.process(t, nil)
-		if err := second.work(second.mustJoin(0), command(0), sms.ReportUnknown, yes); err != nil {
+		if err := second.work(second.mustJoin(0), command(0), sms.ReportUnknown, always); err != nil {
 			t.Fatal(err)
 		}
 		wake()
@@ -152,7 +152,7 @@ func TestLateAnswerOfAZombieIsRevisedByTheOwner(t *testing.T) {
 		var wake func()
 		over := make(chan error)
 		go func() {
-			over <- first.work(l, command(0), sms.ReportUnknown, func(r Ref) *sms.Submission {
+			over <- first.work(l, command(0), sms.ReportUnknown, func(r Ref, _ bool) *sms.Submission {
 				wake = first.freeze() // the provider has it, the process sleeps over the answer
 				first.rest()
 				return yes(r)
@@ -162,7 +162,7 @@ func TestLateAnswerOfAZombieIsRevisedByTheOwner(t *testing.T) {
 
 		second := c.process(t, nil)
 		l2 := second.mustJoin(0)
-		if err := second.work(l2, command(0), sms.ReportUnknown, yes); err != nil {
+		if err := second.work(l2, command(0), sms.ReportUnknown, always); err != nil {
 			t.Fatal(err)
 		}
 		wake()
@@ -196,21 +196,21 @@ func TestCommitWithoutAnswerSubmitsNothingUntilJoinedAnew(t *testing.T) {
 				p := c.process(t, nil)
 				l := p.mustJoin(0)
 				p.commitFault = unanswered(applied)
-				err := p.work(l, command(0), sms.ReportUnknown, yes)
+				err := p.work(l, command(0), sms.ReportUnknown, always)
 				if !isRejoin(err) || len(c.posts) != 0 {
 					t.Fatalf("error %v after %d submissions", err, len(c.posts))
 				}
-				if err := p.work(l, command(1), sms.ReportUnknown, yes); !isRejoin(err) {
+				if err := p.work(l, command(1), sms.ReportUnknown, always); !isRejoin(err) {
 					t.Fatalf("another command: %v", err)
 				}
 				if err := p.tenure.Close(p.ctx); !isRejoin(err) {
 					t.Fatalf("close: %v", err)
 				}
 				p.commitFault = nil
-				if err := p.work(p.mustJoin(0), command(0), sms.ReportUnknown, yes); err != nil {
+				if err := p.work(p.mustJoin(0), command(0), sms.ReportUnknown, always); err != nil {
 					t.Fatal(err)
 				}
-				if len(c.posts) != 1 || c.results[0].status != sms.Accepted {
+				if len(c.posts) != 1 || c.results[0].value != "c0 accepted 1" {
 					t.Errorf("posts %+v, results %+v", c.posts, c.results)
 				}
 				_ = p.tenure.Close(p.ctx)
@@ -225,15 +225,15 @@ func TestLostMetadataLeavesDoubtNotASecondText(t *testing.T) {
 		c := newCluster()
 		first := c.process(t, nil)
 		first.crashAt = beforeDone
-		_ = first.work(first.mustJoin(0), command(0), sms.ReportUnknown, yes)
+		_ = first.work(first.mustJoin(0), command(0), sms.ReportUnknown, always)
 		synctest.Wait()
 		delete(c.committed, 0)
 
 		second := c.process(t, nil)
-		if err := second.work(second.mustJoin(0), command(0), sms.ReportUnknown, yes); err != nil {
+		if err := second.work(second.mustJoin(0), command(0), sms.ReportUnknown, always); err != nil {
 			t.Fatal(err)
 		}
-		if len(c.posts) != 1 || c.results[0].status != sms.Unknown {
+		if len(c.posts) != 1 || c.results[0].value != "c0 unknown 1" {
 			t.Errorf("posts %+v, results %+v", c.posts, c.results)
 		}
 		_ = second.tenure.Close(second.ctx)

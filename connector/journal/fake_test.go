@@ -32,7 +32,7 @@ type cluster struct {
 	committed map[int]kafkaio.Committed
 	gen       int32
 	posts     []post
-	results   []told2
+	results   []published
 }
 
 type post struct {
@@ -41,11 +41,9 @@ type post struct {
 	flagged bool
 }
 
-type told2 struct {
-	ref      Ref
-	status   sms.Status
-	revision int
-	value    string
+type published struct {
+	ref   Ref
+	value string
 }
 
 func newCluster() *cluster {
@@ -119,8 +117,8 @@ type process struct {
 	kill    context.CancelFunc
 	queue   chan func()
 
-	commitFault func(apply func()) error // nil: none
-	slow        time.Duration            // of an append
+	commitFault func(apply func() error) error // nil: none
+	slow        time.Duration                  // of an append
 }
 
 func (c *cluster) process(t *testing.T, change func(*Config)) *process {
@@ -235,7 +233,7 @@ func (m membership) Commit(_ context.Context, commits map[kafkaio.TopicPartition
 		return nil
 	}
 	if m.p.commitFault != nil {
-		return m.p.commitFault(func() { _ = apply() })
+		return m.p.commitFault(apply)
 	}
 	return apply()
 }
@@ -262,7 +260,9 @@ func (p *process) mustJoin(partitions ...int) *Ledger {
 }
 
 // provider's answer; nil: none came.
-type answer func(Ref) *sms.Submission
+type answer func(r Ref, flagged bool) *sms.Submission
+
+func always(r Ref, _ bool) *sms.Submission { return yes(r) }
 
 func yes(r Ref) *sms.Submission {
 	return &sms.Submission{Status: sms.Accepted, ProviderMessageID: "id-" + r.ID, Accepted: 1, Recipients: 1, Attempts: 1}
@@ -270,14 +270,27 @@ func yes(r Ref) *sms.Submission {
 
 // work is the connector in small: judge, submit what is open, finish, publish.
 func (p *process) work(l *Ledger, ref Ref, policy sms.OnUnknown, provider answer) error {
-	v := l.Judge(ref)
+	return p.carry(l, ref, l.Judge(ref), policy, provider, func(offset int64) { l.Advance(offset + 1) })
+}
+
+var errNotValid = errors.New("permit not valid")
+
+func (p *process) carry(l *Ledger, ref Ref, v Verdict, policy sms.OnUnknown, provider answer, finished func(int64)) error {
+	err := p.decide(l, ref, v, policy, provider)
+	if err == nil {
+		finished(ref.Offset)
+	}
+	return err
+}
+
+func (p *process) decide(l *Ledger, ref Ref, v Verdict, policy sms.OnUnknown, provider answer) error {
 	switch v.Kind {
 	case Answered:
 		m, err := l.Answer(p.ctx, v)
 		if err != nil {
 			return err
 		}
-		return p.publish(l, ref, "", 0, m)
+		return p.publish(ref, m)
 	case Repeat:
 		return p.finish(l, ref, nil, sms.Duplicate, 0, nil)
 	case Fresh, Begun:
@@ -298,7 +311,7 @@ func (p *process) work(l *Ledger, ref Ref, policy sms.OnUnknown, provider answer
 		return err
 	}
 	if !permit.Valid() {
-		return errors.Join(errors.New("permit not valid"), permit.Release(p.ctx))
+		return errors.Join(errNotValid, permit.Release(p.ctx))
 	}
 	if p.dead.Load() {
 		return errors.New("dead")
@@ -306,9 +319,12 @@ func (p *process) work(l *Ledger, ref Ref, policy sms.OnUnknown, provider answer
 	p.cluster.mu.Lock()
 	p.posts = append(p.posts, post{ref: ref, flagged: part.Doubts > 0})
 	p.cluster.mu.Unlock()
-	s := provider(ref)
+	s := provider(ref, part.Doubts > 0)
 	if s == nil {
 		s = &sms.Submission{Status: sms.Unknown, Reason: sms.Timeout, Attempts: 1}
+	}
+	if part.Doubts > 0 && s.Status != sms.Accepted { // a no does not undo the doubt
+		s = &sms.Submission{Status: sms.Unknown, Reason: sms.Interrupted, Attempts: 2}
 	}
 	if err := permit.Done(p.ctx, *s); err != nil {
 		return err
@@ -321,19 +337,17 @@ func (p *process) finish(l *Ledger, ref Ref, g *Guard, status sms.Status, revisi
 	if err := l.Finish(p.ctx, ref, g, Final{Status: status, Revision: revision, Submissions: parts, Message: m}); err != nil {
 		return err
 	}
-	return p.publish(l, ref, status, revision, m)
+	return p.publish(ref, m)
 }
 
-func (p *process) publish(l *Ledger, ref Ref, status sms.Status, revision int, m kafkaio.Message) error {
+func (p *process) publish(ref Ref, m kafkaio.Message) error {
+	p.rest()
 	if p.dead.Load() {
 		return errors.New("dead")
 	}
 	p.cluster.mu.Lock()
-	p.results = append(p.results, told2{ref, status, revision, string(m.Value)})
+	p.results = append(p.results, published{ref, string(m.Value)})
 	p.cluster.mu.Unlock()
-	if revision <= 1 {
-		l.Advance(ref.Offset + 1)
-	}
 	return nil
 }
 

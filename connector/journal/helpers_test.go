@@ -11,10 +11,10 @@ import (
 func isRejoin(err error) bool { return errors.Is(err, ErrRejoin) }
 
 // unanswered loses the answer of every commit, whether or not it is stored.
-func unanswered(stored bool) func(func()) error {
-	return func(apply func()) error {
+func unanswered(stored bool) func(func() error) error {
+	return func(apply func() error) error {
 		if stored {
-			apply()
+			_ = apply()
 		}
 		return &kafkaio.CommitUnknown{Err: errors.New("no answer")}
 	}

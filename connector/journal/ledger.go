@@ -22,10 +22,10 @@ type Ledger struct {
 	// Set by the take-over.
 	start    int64 // committed offset
 	found    kafkaio.Committed
-	previous metadata // of the commit that was found
-	known    bool     // previous was found and is not stale
-	base     int64    // the journal's end when we listed it
-	unsent   []int64  // positions of others' open intents that were never fenced
+	previous metadata       // of the commit that was found
+	known    bool           // previous was found and is not stale
+	base     int64          // the journal's end when we listed it
+	unsent   []unsentIntent // others' open intents that were never fenced
 
 	mu        sync.Mutex
 	dirty     bool
@@ -42,6 +42,12 @@ type Ledger struct {
 	published map[int64]struct{} // offsets at or above the watermark whose result is published
 	last      bool               // the next commit is the last one
 	tail      tail
+}
+
+// unsentIntent is an intent that cannot have been submitted.
+type unsentIntent struct {
+	ref Ref
+	at  int64
 }
 
 // first is the first record of a command in the journal.

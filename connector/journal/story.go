@@ -120,14 +120,17 @@ func (s *story) parts() map[int]*told {
 	return parts
 }
 
-// resolved reports whether no part is in doubt any more.
+// resolved reports whether every part has an answer. One whose only attempts
+// were released has none: it was told as unknown and stays so.
 func (s *story) resolved() bool {
-	for _, t := range s.parts() {
-		if t.yes == nil && t.doubts > 0 {
+	parts := s.parts()
+	for i := range s.attempts {
+		t := parts[s.attempts[i].part]
+		if t == nil || t.yes == nil && (t.doubts > 0 || t.no == nil) {
 			return false
 		}
 	}
-	return len(s.attempts) > 0
+	return len(parts) > 0
 }
 
 // submissions are the outcomes of the parts that are known.

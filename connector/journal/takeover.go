@@ -233,7 +233,7 @@ func (f *fold) conclude() {
 		for i := range s.attempts {
 			if a := &s.attempts[i]; a.open() && l.known && l.previous.unsent(a.owner, a.at) {
 				a.freed = true
-				l.unsent = append(l.unsent, a.at)
+				l.unsent = append(l.unsent, unsentIntent{s.ref, a.at})
 			}
 		}
 		if f.settle(s) {
@@ -302,15 +302,10 @@ func (t *Tenure) releaseUnsent(ctx context.Context) error {
 			return nil
 		}
 		left := make(chan error, len(l.unsent)) // one answer for each
-		for _, offset := range slices.Sorted(maps.Keys(l.stories)) {
-			s := l.stories[offset]
-			for i := range s.attempts {
-				if a := &s.attempts[i]; slices.Contains(l.unsent, a.at) {
-					r := l.record(released, s.ref)
-					r.names = a.at
-					l.send(&r, func(_ int64, err error) { left <- err })
-				}
-			}
+		for _, u := range l.unsent {
+			r := l.record(released, u.ref)
+			r.names = u.at
+			l.send(&r, func(_ int64, err error) { left <- err })
 		}
 		for range l.unsent {
 			select {
