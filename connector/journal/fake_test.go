@@ -107,7 +107,8 @@ type process struct {
 	*cluster
 	t       *testing.T
 	journal *Journal
-	tenure  *Tenure
+	tenure  *Tenure // the last one
+	tenures []*Tenure
 	gen     int32
 	dead    atomic.Bool
 	frozen  atomic.Pointer[chan struct{}] // nil: runs
@@ -146,9 +147,11 @@ func (c *cluster) process(t *testing.T, change func(*Config)) *process {
 	}
 	t.Cleanup(func() { // inside the bubble: nothing of a dead process stays behind
 		p.kill()
-		if p.tenure != nil {
-			p.tenure.end(ErrClosed)
-			p.tenure.stop()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, tenure := range p.tenures {
+			tenure.end(ErrClosed)
+			tenure.stop()
 		}
 	})
 	go func() {
@@ -239,14 +242,22 @@ func (m membership) Commit(_ context.Context, commits map[kafkaio.TopicPartition
 }
 
 // join begins a generation and takes over.
-func (p *process) join(partitions ...int) error {
-	p.cluster.mu.Lock()
-	p.cluster.gen++
-	gen := p.cluster.gen
-	p.cluster.mu.Unlock()
+func (p *process) join(partitions ...int) error { return p.joinAs(p.generation(), partitions...) }
+
+// generation begins a new one.
+func (c *cluster) generation() int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gen++
+	return c.gen
+}
+
+func (p *process) joinAs(gen int32, partitions ...int) error {
 	tenure, err := p.journal.TakeOver(p.ctx, membership{p, gen}, partitions)
 	if err == nil {
-		p.tenure = tenure
+		p.cluster.mu.Lock()
+		p.tenure, p.tenures = tenure, append(p.tenures, tenure)
+		p.cluster.mu.Unlock()
 	}
 	return err
 }

@@ -205,7 +205,7 @@ func (l *Ledger) Finish(ctx context.Context, ref Ref, g *Guard, f Final) error {
 	r := l.record(final, ref)
 	r.status, r.revision, r.message = f.Status, f.Revision, f.Message
 	for i := range f.Submissions {
-		if s := &f.Submissions[i]; mayHaveLeft(s.Status) {
+		if s := &f.Submissions[i]; mayBeAccepted(s.Status) {
 			r.sent = append(r.sent, s.Part)
 		}
 	}
@@ -215,13 +215,10 @@ func (l *Ledger) Finish(ctx context.Context, ref Ref, g *Guard, f Final) error {
 	return l.finish(ctx, &r)
 }
 
-func mayHaveLeft(s sms.Status) bool {
-	switch s {
-	case sms.Accepted, sms.PartiallyAccepted, sms.Rejected, sms.Unknown:
-		return true
-	default:
-		return false
-	}
+// mayBeAccepted: a part told as rejected is not among what a final done accounts
+// for, as that says nothing of a successor's attempt.
+func mayBeAccepted(s sms.Status) bool {
+	return s == sms.Accepted || s == sms.PartiallyAccepted || s == sms.Unknown
 }
 
 func (l *Ledger) record(k kind, ref Ref) record {

@@ -79,6 +79,7 @@ func (g *Guard) begin(ctx context.Context, a submit.Attempt) (*permit, error) {
 		return nil, err
 	}
 	t.reached(beforeIntent)
+	g.flush()
 	p := g.writeIntent(a)
 	if err := p.awaitFence(ctx); err != nil { // acked, then covered by a commit that was sent after the ack
 		p.abandon()

@@ -53,7 +53,7 @@ type record struct {
 	came  sms.Submission
 
 	status   sms.Status // final
-	sent     []int      // final: parts that it tells as sent or as perhaps sent
+	sent     []int      // final: parts that it tells as accepted or unknown
 	revision int        // final
 	message  kafkaio.Message
 }
