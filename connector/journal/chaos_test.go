@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +38,7 @@ type chaos struct {
 	resend   map[Ref]bool
 	outcomes map[Ref][]sms.Status // what the provider did, in order
 	flags    map[Ref][]bool
-	calm     bool
+	calm     atomic.Bool // no more faults
 	at       map[Ref]int // partition
 }
 
@@ -77,12 +79,13 @@ var crashPoints = []point{
 func (c *chaos) spawn() *process {
 	p := c.process(c.t, nil)
 	p.slow = time.Duration(c.n(8)) * time.Millisecond
-	if !c.calm && c.one(2) {
-		p.crashAt, p.times = crashPoints[c.n(len(crashPoints))], 1+c.n(4)
+	if !c.calm.Load() && c.one(2) {
+		p.crashAt = crashPoints[c.n(len(crashPoints))]
+		p.times.Store(int32(1 + c.n(4)))
 	}
 	p.commitFault = func(apply func() error) error {
 		time.Sleep(time.Duration(c.n(6)) * time.Millisecond)
-		if c.calm || !c.one(12) {
+		if c.calm.Load() || !c.one(12) {
 			return apply()
 		}
 		switch c.n(3) {
@@ -130,7 +133,7 @@ func (c *chaos) serve(p *process, gen int32, partitions []int) {
 		}
 	}
 	all.Wait()
-	if !c.calm {
+	if !c.calm.Load() {
 		_ = tenure.Close(p.ctx)
 	}
 }
@@ -139,7 +142,7 @@ func (c *chaos) provider(p *process) answer {
 	return func(ref Ref, flagged bool) *sms.Submission {
 		p.rest()
 		time.Sleep(time.Duration(c.n(40)) * time.Millisecond)
-		if c.one(20) && !c.calm {
+		if c.one(20) && !c.calm.Load() {
 			return nil // lost on its way
 		}
 		s := yes(ref)
@@ -151,7 +154,7 @@ func (c *chaos) provider(p *process) answer {
 		c.flags[ref] = append(c.flags[ref], flagged)
 		c.mu.Unlock()
 		p.rest()
-		if c.one(12) && !c.calm {
+		if c.one(12) && !c.calm.Load() {
 			return nil // its answer is lost
 		}
 		return s
@@ -226,7 +229,7 @@ func (c *chaos) run() {
 			c.cluster.mu.Unlock()
 		}
 	}
-	c.calm = true
+	c.calm.Store(true)
 	last := c.spawn()
 	c.serve(last, c.generation(), []int{0, 1})
 	time.Sleep(3 * session)
@@ -253,11 +256,8 @@ func (c *chaos) check() {
 		}
 		for _, ref := range c.commands[p] {
 			c.checkOne(ref, told[ref])
-			for _, s := range c.outcomes[ref] {
-				if s == sms.Accepted {
-					yesByID[ref.ID]++
-					break
-				}
+			if slices.Contains(c.outcomes[ref], sms.Accepted) {
+				yesByID[ref.ID]++
 			}
 		}
 	}

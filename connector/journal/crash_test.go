@@ -42,7 +42,7 @@ func TestCrashAtEachPointSendsOnce(t *testing.T) {
 					first := c.process(t, nil)
 					first.crashAt = tc.at
 					if tc.at == afterFence { // the take-over commits once itself
-						first.times = 2
+						first.times.Store(2)
 					}
 					if first.join(0) == nil {
 						_ = first.work(first.tenure.Ledger(0), command(0), policy, always)

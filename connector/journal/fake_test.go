@@ -113,8 +113,8 @@ type process struct {
 	dead    atomic.Bool
 	frozen  atomic.Pointer[chan struct{}] // nil: runs
 	crashAt point
-	times   int // the how manieth time that it is reached
-	ctx     context.Context
+	times   int             // the how manieth time that it is reached
+	ctx     context.Context //nolint:containedctx // the life of the process
 	kill    context.CancelFunc
 	queue   chan func()
 
@@ -124,7 +124,8 @@ type process struct {
 
 func (c *cluster) process(t *testing.T, change func(*Config)) *process {
 	t.Helper()
-	p := &process{cluster: c, t: t, times: 1, queue: make(chan func(), 1000)}
+	p := &process{cluster: c, t: t, queue: make(chan func(), 1000)}
+	p.times.Store(1)
 	p.ctx, p.kill = context.WithCancel(t.Context())
 	cfg := Config{
 		Group: "smsbridge", Topic: journalTopic, Commands: commandsTopic, SessionTimeout: session, Window: 48 * time.Hour,
@@ -133,7 +134,7 @@ func (c *cluster) process(t *testing.T, change func(*Config)) *process {
 	}
 	cfg.reached = func(at point) {
 		if at == p.crashAt {
-			if p.times--; p.times == 0 {
+			if p.times.Add(-1) == 0 {
 				p.die()
 			}
 		}
@@ -255,9 +256,9 @@ func (c *cluster) generation() int32 {
 func (p *process) joinAs(gen int32, partitions ...int) error {
 	tenure, err := p.journal.TakeOver(p.ctx, membership{p, gen}, partitions)
 	if err == nil {
-		p.cluster.mu.Lock()
+		p.mu.Lock()
 		p.tenure, p.tenures = tenure, append(p.tenures, tenure)
-		p.cluster.mu.Unlock()
+		p.mu.Unlock()
 	}
 	return err
 }
@@ -304,6 +305,8 @@ func (p *process) decide(l *Ledger, ref Ref, v Verdict, policy sms.OnUnknown, pr
 		return p.publish(ref, m)
 	case Repeat:
 		return p.finish(l, ref, nil, sms.Duplicate, 0, nil)
+	case Settled:
+		return nil
 	case Fresh, Begun:
 	}
 	var part submit.Part
@@ -327,9 +330,9 @@ func (p *process) decide(l *Ledger, ref Ref, v Verdict, policy sms.OnUnknown, pr
 	if p.dead.Load() {
 		return errors.New("dead")
 	}
-	p.cluster.mu.Lock()
+	p.mu.Lock()
 	p.posts = append(p.posts, post{ref: ref, flagged: part.Doubts > 0})
-	p.cluster.mu.Unlock()
+	p.mu.Unlock()
 	s := provider(ref, part.Doubts > 0)
 	if s == nil {
 		s = &sms.Submission{Status: sms.Unknown, Reason: sms.Timeout, Attempts: 1}
@@ -356,9 +359,9 @@ func (p *process) publish(ref Ref, m kafkaio.Message) error {
 	if p.dead.Load() {
 		return errors.New("dead")
 	}
-	p.cluster.mu.Lock()
+	p.mu.Lock()
 	p.results = append(p.results, published{ref, string(m.Value)})
-	p.cluster.mu.Unlock()
+	p.mu.Unlock()
 	return nil
 }
 

@@ -35,12 +35,12 @@ func (h *Halt) Error() string {
 // Unwrap gives the cause.
 func (h *Halt) Unwrap() error { return h.Err }
 
-// halt stops the partition alone; the others go on. It returns nil, as it is no
-// failure of the step that found out.
-func (l *Ledger) halt(reason HaltReason, err error) error {
+// halt stops the partition alone; the others go on.
+func (l *Ledger) halt(reason HaltReason, err error) {
 	if l.halted == nil {
 		l.halted = &Halt{Partition: l.partition, Reason: reason, Err: err}
 		l.tenure.config.Log.Error("partition halted", "partition", l.partition, "reason", string(reason), "error", err)
 	}
-	return nil
 }
+
+func (l *Ledger) isHalted() bool { return l.halted != nil }

@@ -110,15 +110,15 @@ func (l *Ledger) conclude() {
 type Kind uint8
 
 const (
-	// Fresh: nothing of it was or may have been submitted.
+	// Fresh says that nothing of it was or may have been submitted.
 	Fresh Kind = iota
-	// Answered: it has its final done; that same result is to be published again.
+	// Answered says that it has its final done; that same result is to be published again.
 	Answered
-	// Settled: that result is published already. Nothing is left to do.
+	// Settled says that its result is published already; nothing is left to do.
 	Settled
-	// Repeat: its id bars it; First is the other one.
+	// Repeat says that its id bars it; First is the other one.
 	Repeat
-	// Begun: others left it under way; History goes to submit.
+	// Begun says that others left it under way; History goes to submit.
 	Begun
 )
 

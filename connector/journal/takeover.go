@@ -68,7 +68,8 @@ func (l *Ledger) listEnd(ctx context.Context) error {
 			return nil
 		}
 		if time.Since(begun) >= endPatience {
-			return l.halt(HaltLostEnd, fmt.Errorf("the journal ends at %d, below the fenced position %d", end, l.previous.Fenced))
+			l.halt(HaltLostEnd, fmt.Errorf("the journal ends at %d, below the fenced position %d", end, l.previous.Fenced))
+			return nil
 		}
 		select {
 		case <-time.After(endPause):
@@ -80,7 +81,7 @@ func (l *Ledger) listEnd(ctx context.Context) error {
 
 // replay reads the journal up to the listed end and judges what it left open.
 func (l *Ledger) replay(ctx context.Context) error {
-	if l.halted != nil {
+	if l.isHalted() {
 		return nil
 	}
 	t := l.tenure
@@ -89,14 +90,18 @@ func (l *Ledger) replay(ctx context.Context) error {
 		return fmt.Errorf("journal: start of partition %d: %w", l.partition, err)
 	}
 	if l.known && from > l.previous.Replay {
-		return l.halt(HaltLostStart, fmt.Errorf("the journal starts at %d, above the replay start %d", from, l.previous.Replay))
+		l.halt(HaltLostStart, fmt.Errorf("the journal starts at %d, above the replay start %d", from, l.previous.Replay))
+		return nil
 	}
 	f := fold{ledger: l}
 	source := t.config.Fetch(kafkaio.FetchConfig{Topic: t.config.Topic, Partition: l.partition, Offset: from})
 	for source.Position() < l.base && l.halted == nil {
 		records, err := source.Next(ctx)
 		if err != nil {
-			return l.unreadable(err)
+			if l.unreadable(err) {
+				return nil
+			}
+			return fmt.Errorf("journal: replay of partition %d: %w", l.partition, err)
 		}
 		for i := range records {
 			if records[i].Offset >= l.base {
@@ -112,20 +117,22 @@ func (l *Ledger) replay(ctx context.Context) error {
 	return nil
 }
 
-// unreadable: what cannot be read may be an intent.
-func (l *Ledger) unreadable(err error) error {
+// unreadable halts the partition where no waiting helps: what cannot be read may
+// be an intent.
+func (l *Ledger) unreadable(err error) bool {
 	var (
 		batch *kafkaio.BatchError
 		out   *kafkaio.OutOfRangeError
 	)
 	switch {
 	case errors.As(err, &batch):
-		return l.halt(HaltUnreadable, err)
+		l.halt(HaltUnreadable, err)
 	case errors.As(err, &out):
-		return l.halt(HaltLostStart, err)
+		l.halt(HaltLostStart, err)
 	default:
-		return fmt.Errorf("journal: replay of partition %d: %w", l.partition, err)
+		return false
 	}
+	return true
 }
 
 // fold turns records into what is known.
