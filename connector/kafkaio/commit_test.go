@@ -29,6 +29,11 @@ func commit(gen *Generation, offset int64, partitions ...int) error {
 	return gen.Commit(context.Background(), commits)
 }
 
+func isUnknown(err error) bool {
+	_, unknown := errors.AsType[*CommitUnknown](err)
+	return unknown
+}
+
 func TestCodesOfACommitAreJudged(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int16]commitVerdict{
@@ -66,9 +71,8 @@ func TestWorstOutcomeOfAPartitionIsTheCommits(t *testing.T) {
 			}
 			gen := &Generation{g: &Group{}, expelled: make(chan struct{})}
 			err := gen.concludeCommit(map[TopicPartition]Commit{{"t", 0}: {}, {"t", 1}: {}}, answer)
-			var unknown *CommitUnknown
 			var refused *CommitRefused
-			got := outcome{errors.As(err, &unknown), errors.Is(err, ErrFenced), errors.As(err, &refused)}
+			got := outcome{isUnknown(err), errors.Is(err, ErrFenced), errors.As(err, &refused)}
 			if got != test.want {
 				t.Errorf("got %v", err)
 			}
@@ -92,8 +96,7 @@ func TestCommitThatIsGivenUpIsUnknownAndMayLandLate(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := gen.Commit(ctx, map[TopicPartition]Commit{{"t", 0}: {Offset: 7}})
-		var unknown *CommitUnknown
-		if !errors.As(err, &unknown) {
+		if !isUnknown(err) {
 			t.Fatal(err)
 		}
 		at := func() int64 { return b.cluster.GroupInfo("g").Commits["t"][0].Offset }
@@ -121,8 +124,7 @@ func TestCommitWithoutADeadlineEndsAfterASession(t *testing.T) {
 		})
 		begun := time.Now()
 		err := commit(gen, 1, 0)
-		var unknown *CommitUnknown
-		if took := time.Since(begun); !errors.As(err, &unknown) || took != 6*time.Second {
+		if took := time.Since(begun); !isUnknown(err) || took != 6*time.Second {
 			t.Fatalf("after %v: %v", took, err)
 		}
 	})
@@ -136,9 +138,7 @@ func TestCommitWhoseAnswerIsLostIsUnknown(t *testing.T) {
 		b.cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
 			return nil, errors.New("cut"), true
 		})
-		err := commit(gen, 1, 0)
-		var unknown *CommitUnknown
-		if !errors.As(err, &unknown) {
+		if err := commit(gen, 1, 0); !isUnknown(err) {
 			t.Fatal(err)
 		}
 		if err := commit(gen, 2, 0); err != nil {
@@ -162,8 +162,7 @@ func TestCommitThatWasNeverSentIsNotUnknown(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		err := gen.Commit(ctx, map[TopicPartition]Commit{{"t", 0}: {Offset: 7}})
-		var unknown *CommitUnknown
-		if err == nil || errors.As(err, &unknown) || errors.Is(err, ErrFenced) {
+		if err == nil || isUnknown(err) || errors.Is(err, ErrFenced) {
 			t.Fatal(err)
 		}
 	})
@@ -217,8 +216,7 @@ func TestCoordinatorIsLookedUpOnceAndAgainWhenItMoved(t *testing.T) {
 			t.Errorf("%d lookups for five commits", n)
 		}
 		b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.NotCoordinator})
-		var unknown *CommitUnknown
-		if err := commit(gen, 2, 0); !errors.As(err, &unknown) {
+		if err := commit(gen, 2, 0); !isUnknown(err) {
 			t.Fatal(err)
 		}
 		if err := commit(gen, 2, 0); err != nil {

@@ -28,9 +28,9 @@ func startBubble(t *testing.T, opts ...kfake.Opt) *bubble {
 	return &bubble{startFake(t, opts...), network}
 }
 
-func (v *bubble) client(t *testing.T, session time.Duration) *Client {
+func (b *bubble) client(t *testing.T, session time.Duration) *Client {
 	t.Helper()
-	c, err := Open(Config{Brokers: v.cluster.ListenAddrs(), ClientID: "test", SessionTimeout: session, Dial: v.network.DialContext})
+	c, err := Open(Config{Brokers: b.cluster.ListenAddrs(), ClientID: "test", SessionTimeout: session, Dial: b.network.DialContext})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,12 +140,12 @@ func TestPartitionsAreSharedEvenlyAndHandedOverByRelease(t *testing.T) {
 func TestDrainLongerThanTheSessionKeepsTheMembership(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := startBubble(t)
-		c := v.client(t, 6*time.Second)
+		b := startBubble(t)
+		c := b.client(t, 6*time.Second)
 		topic := newTopic(t, c, 2)
 		first := join(t, c, "g", topic)
 		gen := next(t, first)
-		second := join(t, v.client(t, 6*time.Second), "g", topic)
+		second := join(t, b.client(t, 6*time.Second), "g", topic)
 		<-gen.Lost()
 		time.Sleep(30 * time.Second) // five sessions
 		select {
@@ -172,19 +172,19 @@ func TestDrainLongerThanTheSessionKeepsTheMembership(t *testing.T) {
 func TestCommitOfAZombieIsFenced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := startBubble(t)
-		c := v.client(t, 6*time.Second)
+		b := startBubble(t)
+		c := b.client(t, 6*time.Second)
 		topic := newTopic(t, c, 2)
 		zombie := next(t, join(t, c, "g", topic))
 		// The coordinator hears nothing of it any more, as if it were frozen.
-		v.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
-			v.cluster.KeepControl()
+		b.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			b.cluster.KeepControl()
 			if req.(*kmsg.HeartbeatRequest).MemberID == zombie.member {
 				return nil, errors.New("lost"), true
 			}
 			return nil, nil, false
 		})
-		heir := settleAt(t, join(t, v.client(t, 6*time.Second), "g", topic), topic, 2)
+		heir := settleAt(t, join(t, b.client(t, 6*time.Second), "g", topic), topic, 2)
 		if err := heir.Commit(t.Context(), map[TopicPartition]Commit{{topic, 0}: {Offset: 9, Metadata: "heir"}}); err != nil {
 			t.Fatal(err)
 		}

@@ -32,10 +32,12 @@ const (
 	maxBuffered = 64 << 20
 	// replicaPatience is how long a broker waits for the in-sync replicas
 	// before it answers that it does not know (code 7).
-	replicaPatience = 10 * time.Second
-	// answerPatience is how long we wait for the broker. It is longer than
-	// replicaPatience, so that a living broker is heard.
-	answerPatience = 15 * time.Second
+	replicaPatience = 8 * time.Second
+	// answerPatience is how long we wait for the broker: longer than
+	// replicaPatience, so that a living broker is heard, and about as long as it
+	// takes a cluster to give a frozen broker's partitions to another one
+	// (broker.session.timeout.ms, 9 s).
+	answerPatience = 10 * time.Second
 )
 
 // ProducerConfig configures a Producer. The zero value will do.
@@ -124,7 +126,8 @@ func (p *Producer) Send(msgs []Message, done func([]Ack, error)) {
 
 // Produce writes messages and waits until all of them are acknowledged. When ctx
 // ends before, what is in no request yet is withdrawn, and the error is that of
-// ctx; where anything was sent, it is ErrUndecided.
+// ctx; where anything was sent, it is ErrUndecided. What the messages refer to
+// must not be changed before Produce returned nil.
 func (p *Producer) Produce(ctx context.Context, msgs ...Message) ([]Ack, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not written: %w", context.Cause(ctx))
