@@ -109,8 +109,30 @@ func (l *lab) submits() map[string]int {
 func (l *lab) start(change func(*Config)) (pushURL string, stop func() error) {
 	l.t.Helper()
 	addr := freeAddress(l.t)
+	cfg := l.config(addr)
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, cfg) }()
+	var once sync.Once
+	var result error
+	stop = func() error {
+		once.Do(func() {
+			cancel()
+			result = <-ended
+		})
+		return result
+	}
+	l.t.Cleanup(func() { _ = stop() })
+	return "http://" + addr + "/push/", stop
+}
+
+// config is that of a connector between this lab's broker and provider.
+func (l *lab) config(addr string) Config {
 	log := slog.New(slog.NewTextHandler(testWriter{l.t}, nil))
-	cfg := Config{
+	return Config{
 		Account: "default", Instance: addr, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
 		DedupeWindow: time.Hour, BalanceInterval: time.Minute, Grace: 10 * time.Second,
 		Kafka: kafkaio.Config{Brokers: l.brokers, ClientID: "test", SessionTimeout: 6 * time.Second, Log: log},
@@ -133,23 +155,6 @@ func (l *lab) start(change func(*Config)) (pushURL string, stop func() error) {
 		Admin: telemetry.Admin{Listen: "127.0.0.1:0", Gatherer: prometheus.NewRegistry(), Log: log},
 		Log:   log, Meter: noop.Meter{},
 	}
-	if change != nil {
-		change(&cfg)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- Run(ctx, cfg) }()
-	var once sync.Once
-	var result error
-	stop = func() error {
-		once.Do(func() {
-			cancel()
-			result = <-ended
-		})
-		return result
-	}
-	l.t.Cleanup(func() { _ = stop() })
-	return "http://" + addr + "/push/", stop
 }
 
 func (l *lab) produce(records ...*kgo.Record) {
