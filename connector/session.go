@@ -52,7 +52,7 @@ func (c *Connector) consume(ctx context.Context) error {
 // the other until one fails.
 func (c *Connector) member(ctx context.Context) error {
 	group, err := c.kafka.JoinGroup(kafkaio.GroupConfig{
-		ID: c.cfg.Group, Topics: []string{c.cfg.Topics.Commands}, RebalanceTimeout: c.cfg.Grace + c.cfg.Kafka.SessionTimeout,
+		ID: c.cfg.Group, Topics: []string{c.cfg.Topics.Commands}, RebalanceTimeout: c.cfg.Grace,
 	})
 	if err != nil {
 		return err

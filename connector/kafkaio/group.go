@@ -20,6 +20,11 @@ const (
 	watchEvery = 5 * time.Second
 	// rejoinPause keeps a member that cannot join from trying without pause.
 	rejoinPause = 500 * time.Millisecond
+	// coordinatorPatience is how long the coordinator may take for an answer, on top
+	// of what it may wait for other members. kafka-go's default of 5 s is too
+	// short: who gives up on a join comes back as another member, for whom the
+	// wait begins anew, and several who do so in turn never come together.
+	coordinatorPatience = 15 * time.Second
 	// closePatience bounds Group.Close before its connections are cut.
 	closePatience = 3 * time.Second
 )
@@ -86,6 +91,7 @@ func (c *Client) JoinGroup(cfg GroupConfig) (*Group, error) {
 		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}},
 		HeartbeatInterval: min(heartbeatEvery, c.cfg.SessionTimeout/3),
 		SessionTimeout:    c.cfg.SessionTimeout,
+		Timeout:           coordinatorPatience,
 		RebalanceTimeout:  cfg.RebalanceTimeout,
 		JoinGroupBackoff:  rejoinPause,
 		StartOffset:       kafka.FirstOffset, // ours to decide by Offsets; kafka-go wants something
