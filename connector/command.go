@@ -90,7 +90,7 @@ func (t *task) settle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
 	}
-	t.Connector.remember(&t.cmd, &result)
+	t.remember(&t.cmd, &result)
 	return t.tell(result, guard)
 }
 
