@@ -195,6 +195,7 @@ func TestCommitWithoutAnswerSubmitsNothingUntilJoinedAnew(t *testing.T) {
 				c := newCluster()
 				p := c.process(t, nil)
 				l := p.mustJoin(0)
+				p.slow = 20 * time.Millisecond // the release is on its way when Close is called
 				p.commitFault = unanswered(applied)
 				err := p.work(l, command(0), sms.ReportUnknown, always)
 				if !isRejoin(err) || len(c.posts) != 0 {

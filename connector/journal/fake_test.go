@@ -113,7 +113,7 @@ type process struct {
 	dead    atomic.Bool
 	frozen  atomic.Pointer[chan struct{}] // nil: runs
 	crashAt point
-	times   int             // the how manieth time that it is reached
+	times   atomic.Int32    // the how manieth time that it is reached
 	ctx     context.Context //nolint:containedctx // the life of the process
 	kill    context.CancelFunc
 	queue   chan func()

@@ -233,7 +233,9 @@ func (l *Ledger) send(r *record, acked func(at int64, err error)) {
 	messages := []kafkaio.Message{{Topic: l.tenure.config.Topic, Partition: l.partition, Value: r.encode(make([]byte, 0, 256+len(r.message.Value)))}}
 	about := *r // the caller's may change once we return
 	about.message = kafkaio.Message{}
+	l.tenure.writing(1)
 	l.tenure.config.Producer.Send(messages, func(acks []kafkaio.Ack, err error) {
+		defer l.tenure.writing(-1) // after whatever acked writes in its turn
 		if err != nil {
 			// The producer gives nothing up before it is closed: the process is
 			// at its end, or Kafka refuses our writes for good.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -29,9 +30,11 @@ type Tenure struct {
 	stopped   chan struct{} // closed when the committer is gone
 	closeOnce sync.Once
 
-	mu    sync.Mutex
-	ended chan struct{} // closed by end
-	cause error
+	mu      sync.Mutex
+	ended   chan struct{} // closed by end
+	cause   error
+	pending int           // writes without an ack
+	idle    chan struct{} // closed when there are none; nil while nobody waits
 
 	gapped    chan struct{} // of size 1: others wrote into a partition of ours
 	revisions revisions
@@ -87,6 +90,11 @@ func (t *Tenure) Close(ctx context.Context) error {
 	for _, l := range t.ledgers {
 		l.conclude()
 	}
+	// A release that is still on its way when the next owner lists the end costs
+	// a doubt; that owner may be this very process.
+	if err := t.settleWrites(ctx); err != nil {
+		return err
+	}
 	err := t.alive()
 	for err == nil {
 		t.reached(beforeLastCommit)
@@ -141,6 +149,36 @@ func (t *Tenure) poke() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
+	}
+}
+
+// settleWrites waits until everything that was written is acked.
+func (t *Tenure) settleWrites(ctx context.Context) error {
+	t.mu.Lock()
+	if t.pending == 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	t.idle = make(chan struct{})
+	idle := t.idle
+	t.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		t.end(ErrClosed)
+		return fmt.Errorf("journal: not everything written was acknowledged: %w", errors.Join(context.Cause(ctx), t.alive()))
+	}
+}
+
+// writing counts writes that begin and, below zero, that are acked.
+func (t *Tenure) writing(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending += n
+	if t.pending == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
 	}
 }
 
