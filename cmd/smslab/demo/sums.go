@@ -20,7 +20,7 @@ func (s *show) addUp(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	for _, err := range s.stage.Retire(ctx, patience) {
-		s.recorder.Note(trial.Event{Kind: trial.Exit, At: time.Now(), Detail: err.Error()})
+		s.recorder.Note(trial.Event{Kind: trial.Unclean, At: time.Now(), Detail: err.Error()})
 	}
 	h, err := s.recorder.History(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
@@ -141,10 +142,10 @@ func (t Topics) create(ctx context.Context, admin *kadm.Client, partitions int) 
 // grant gives a user what smsbridge run needs, and nothing besides.
 func (t Topics) grant(ctx context.Context, admin *kadm.Client, user, group string) error {
 	rights := []*kadm.ACLBuilder{
+		kadm.NewACLs().Groups(group, group+"-correlate").Operations(kadm.OpRead, kadm.OpDescribe),
 		kadm.NewACLs().Topics(t.Commands()).Operations(kadm.OpRead, kadm.OpDescribe),
 		kadm.NewACLs().Topics(t.outputs()...).Operations(kadm.OpWrite, kadm.OpDescribe),
 		kadm.NewACLs().Topics(t.internal()...).Operations(kadm.OpRead, kadm.OpWrite, kadm.OpDescribe),
-		kadm.NewACLs().Groups(group, group+"-correlate").Operations(kadm.OpRead, kadm.OpDescribe),
 	}
 	for _, r := range rights {
 		results, err := admin.CreateACLs(ctx, r.Allow("User:"+user).AllowHosts().ResourcePatternType(kadm.ACLPatternLiteral))
@@ -154,6 +155,63 @@ func (t Topics) grant(ctx context.Context, admin *kadm.Client, user, group strin
 		for _, result := range results {
 			if result.Err != nil {
 				return fmt.Errorf("grant rights to %s: %w", user, result.Err)
+			}
+		}
+	}
+	return nil
+}
+
+// awaitRights waits until every broker knows the rights of the connectors' user: a
+// broker hears of them after they were granted, and refuses until then.
+func (t Topics) awaitRights(ctx context.Context) error {
+	cluster, err := FromEnvironment()
+	if err != nil {
+		return err
+	}
+	client, err := cluster.Client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for {
+		missing := t.missingRights(ctx, client)
+		if missing == nil {
+			return nil
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return fmt.Errorf("rights were granted but are not known: %w", missing)
+		}
+	}
+}
+
+func (t Topics) missingRights(ctx context.Context, client *kgo.Client) error {
+	const read, write = 1 << 3, 1 << 4 // bits of Kafka's AclOperation
+	want := map[string]int32{t.Commands(): read}
+	for _, name := range t.outputs() {
+		want[name] = write
+	}
+	for _, name := range t.internal() {
+		want[name] = read | write
+	}
+	brokers, err := kadm.NewClient(client).ListBrokers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, broker := range brokers {
+		request := kmsg.NewPtrMetadataRequest()
+		request.IncludeTopicAuthorizedOperations = true
+		for name := range want {
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.Topic = new(name)
+			request.Topics = append(request.Topics, topic)
+		}
+		response, err := request.RequestWith(ctx, client.Broker(int(broker.NodeID)))
+		if err != nil {
+			return err
+		}
+		for _, topic := range response.Topics {
+			if bits := want[*topic.Topic]; topic.AuthorizedOperations&bits != bits {
+				return fmt.Errorf("broker %d, topic %s: %w", broker.NodeID, *topic.Topic, kerr.TopicAuthorizationFailed)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ type Body struct {
 	Accepted    int          `json:"accepted"`
 	SendID      string       `json:"provider_message_id"`
 	Submissions []submission `json:"submissions"`
-	DuplicateOf *position    `json:"duplicate_of"`
+	DuplicateOf *first       `json:"duplicate_of"`
 	Command     *position    `json:"command"`
 	Class       string       `json:"class"`
 	Warnings    []string     `json:"warnings"`
@@ -53,6 +53,11 @@ type Body struct {
 type position struct {
 	Partition int32 `json:"partition"`
 	Offset    int64 `json:"offset"`
+}
+
+type first struct {
+	position
+	Status string `json:"status"`
 }
 
 type submission struct {
@@ -94,7 +99,7 @@ func (o *Output) result(value []byte) trial.Result {
 	}
 	if o.DuplicateOf != nil {
 		of := o.DuplicateOf.trial()
-		row.DuplicateOf = &of
+		row.DuplicateOf, row.FirstStatus = &of, o.DuplicateOf.Status
 	}
 	for _, s := range o.Submissions {
 		row.Parts = append(row.Parts, trial.Part(s))

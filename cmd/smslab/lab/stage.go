@@ -161,7 +161,10 @@ func (s *Stage) prepare(ctx context.Context) error {
 	if s.AdminBrokers == "" {
 		return nil
 	}
-	return s.Topics.grant(ctx, admin, cmp.Or(setting("SASL_USERNAME"), "ANONYMOUS"), s.Group)
+	if err := s.Topics.grant(ctx, admin, cmp.Or(setting("SASL_USERNAME"), "ANONYMOUS"), s.Group); err != nil {
+		return err
+	}
+	return s.Topics.awaitRights(ctx)
 }
 
 func (s *Stage) connector(i int) (*Connector, error) {

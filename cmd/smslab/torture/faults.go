@@ -120,7 +120,7 @@ func (r *run) restart(_ context.Context, c *lab.Connector) error {
 	}
 	at := time.Now()
 	if err := c.Process.Stop(grace + 10*time.Second); err != nil {
-		r.recorder.Note(trial.Event{Kind: trial.Exit, Instance: c.Name, At: time.Now(), Detail: err.Error()})
+		r.recorder.Note(trial.Event{Kind: trial.Unclean, Instance: c.Name, At: time.Now(), Detail: err.Error()})
 	}
 	r.recorder.Note(trial.Event{Kind: trial.Restart, Instance: c.Name, At: at, Until: time.Now()})
 	return c.Start()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"time"
 
 	"smsbridge/cmd/smslab/lab"
@@ -18,6 +19,7 @@ type Options struct {
 	For        time.Duration // during which commands come and faults strike
 	Commands   int
 	Connectors int
+	InFlight   int     // PROVIDER_MAX_IN_FLIGHT of each
 	Repeats    float64 // share of commands that repeat an earlier id
 	Seed       uint64
 
@@ -37,9 +39,8 @@ var ErrBroken = errors.New("a promise was broken")
 // What the connectors are given.
 const (
 	session       = 6 * time.Second
-	inFlight      = 32
 	maxRecipients = 3
-	grace         = 20 * time.Second // SHUTDOWN_GRACE
+	grace         = 25 * time.Second // SHUTDOWN_GRACE, as by default
 	patience      = time.Minute + session
 )
 
@@ -72,10 +73,16 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	}
 	defer r.stage.Strike()
 	defer r.recorder.Close()
+	r.start = time.Now()
+	watched, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { r.watch(watched) })
+	quiet := func() { stop(); watcher.Wait() }
+	defer quiet()
 	if err := r.torment(ctx); err != nil {
 		return err
 	}
-	return r.judge(ctx)
+	return r.judge(ctx, quiet)
 }
 
 func (r *run) raise(ctx context.Context) error {
@@ -84,15 +91,14 @@ func (r *run) raise(ctx context.Context) error {
 		return err
 	}
 	r.stage, err = lab.Raise(ctx, lab.Setup{
-		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors, Session: session, InFlight: inFlight,
+		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors, Session: session, InFlight: r.InFlight,
 		AdminBrokers: r.AdminBrokers,
 		Settings: map[string]string{
-			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "PROVIDER_TIMEOUT": "5s", "SHUTDOWN_GRACE": grace.String(),
-			"RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
+			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "SHUTDOWN_GRACE": grace.String(), "RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
 		},
 		Provider: []string{
 			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-push-query", "0.1",
-			"-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3", "-report-repeat", "0.2", "-report-early", "0.1",
+			"-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3", "-report-repeat", "0.2",
 			"-report-mix", "DELIVRD=92,UNDELIV=4,EXPIRED=2,UNKNOWN=1,MK:0011=1",
 		},
 	})
@@ -126,26 +132,15 @@ func (r *run) raise(ctx context.Context) error {
 func (r *run) torment(ctx context.Context) error {
 	fmt.Fprintf(r.out, "%d commands in %v to %d connectors, seed %d: %d kills, %d freezes, %d restarts, %d broker kills, provider faults %v\n",
 		r.Commands, r.For, r.Connectors, r.Seed, r.Kills, r.Freezes, r.Restarts, r.BrokerKills, r.ProviderFaults)
-	r.start = time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make(chan error, 3) // one for each of the three below, so that none waits for the others
 	go func() { errs <- r.produce(ctx, rand.New(rand.NewPCG(r.Seed, 1))) }()
 	go func() { errs <- r.strike(ctx, rand.New(rand.NewPCG(r.Seed, 2))) }()
 	go func() { errs <- r.strikeBrokers(ctx, rand.New(rand.NewPCG(r.Seed, 3))) }()
-	watch := time.NewTicker(10 * time.Second)
-	defer watch.Stop()
-	for open := 3; open > 0; {
-		select {
-		case err := <-errs:
-			if err != nil {
-				return err
-			}
-			open--
-		case <-watch.C:
-			r.tell(ctx)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	for range 3 {
+		if err := <-errs; err != nil {
+			return err
 		}
 	}
 	if r.ProviderFaults {
@@ -156,26 +151,26 @@ func (r *run) torment(ctx context.Context) error {
 	return r.recorder.Flush(ctx)
 }
 
-func (r *run) tell(ctx context.Context) {
-	commands, answers, _ := r.recorder.Progress()
-	lag, err := r.recorder.Lag(ctx)
-	lagText := fmt.Sprint(lag)
-	if err != nil {
-		lagText = "not known"
+// watch tells how far the run is until ctx ends.
+func (r *run) watch(ctx context.Context) {
+	for wait(ctx, 10*time.Second) == nil {
+		commands, answers, _ := r.recorder.Progress()
+		fmt.Fprintf(r.out, "%6s  produced %7d  answered %7d\n", time.Since(r.start).Round(time.Second), commands, answers)
 	}
-	fmt.Fprintf(r.out, "%6s  produced %7d  answered %7d  lag %s\n", time.Since(r.start).Round(time.Second), commands, answers, lagText)
 }
 
-// judge waits for the end of all that is under way, and checks.
-func (r *run) judge(ctx context.Context) error {
+// judge waits for the end of all that is under way, has quiet end the progress
+// lines, and checks.
+func (r *run) judge(ctx context.Context, quiet func()) error {
 	ending := time.Now()
 	late := r.recorder.Settle(ctx, patience)
+	quiet()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	fmt.Fprintf(r.out, "settled in %v after the last fault\n\n", time.Since(ending).Round(time.Millisecond))
 	for _, err := range r.stage.Retire(ctx, grace+10*time.Second) {
-		r.recorder.Note(trial.Event{Kind: trial.Exit, At: time.Now(), Detail: err.Error()})
+		r.recorder.Note(trial.Event{Kind: trial.Unclean, At: time.Now(), Detail: err.Error()})
 	}
 	h, err := r.recorder.History(ctx)
 	if err != nil {

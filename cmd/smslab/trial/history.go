@@ -51,6 +51,7 @@ type Result struct {
 	Status      string
 	Reason      string
 	DuplicateOf *Position
+	FirstStatus string // of the one that it duplicates; empty while that was under way
 	Parts       []Part
 	Digest      uint64 // of the value's bytes
 }
@@ -103,6 +104,7 @@ const (
 	Freeze      Kind = "freeze"       // SIGSTOP, until SIGCONT
 	Restart     Kind = "restart"      // SIGTERM, until it was started again
 	Exit        Kind = "exit"         // a connector ended unasked
+	Unclean     Kind = "unclean stop" // a connector that was asked to stop failed to, or said that it left something undone
 	BrokerKill  Kind = "broker kill"  // until it was started again
 	AccountHold Kind = "account hold" // the provider refused the account
 )

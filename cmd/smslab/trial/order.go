@@ -160,7 +160,7 @@ func (v *view) disturbed(from, until time.Time) time.Duration {
 	var sum time.Duration
 	for _, e := range v.Events {
 		start, end := e.At, e.Until
-		if e.Kind == Start || e.Kind == Exit {
+		if e.Kind == Start || e.Kind == Exit || e.Kind == Unclean {
 			continue
 		}
 		if end.IsZero() {

@@ -125,10 +125,12 @@ func (v *view) unknownParts() []*Result {
 	return rows
 }
 
-// unknownBound is what kills and freezes may leave in doubt, and the answers that
-// the provider withheld.
+// unknownBound is what a kill and a generation that is lost with work in flight
+// may leave in doubt, and the answers that the provider withheld. A freeze costs
+// one generation, a broker's death at most one of each connector.
 func (v *view) unknownBound() int {
-	bound := (v.count(Kill) + v.count(Freeze)) * 2 * v.MaxInFlight
+	lost := v.count(Kill) + v.count(Freeze) + v.count(BrokerKill)*v.Connectors
+	bound := lost * 2 * v.MaxInFlight
 	for i := range v.Submissions {
 		if v.Submissions[i].doubtful() {
 			bound++
@@ -208,35 +210,48 @@ func withStatus(rows []*Result, status string) *Result {
 }
 
 // repeatsAreDuplicates: I10. The first is the lowest offset; an id that ended
-// unsent may come again.
+// unsent may come again, and one that was still under way when its repeat came
+// counts whatever its end.
 func repeatsAreDuplicates(v *view) []Violation {
 	var broken []Violation
 	for _, s := range v.stories {
-		for i, c := range s.commands {
-			row := truth(v.rowsAt[c.Position])
-			if i == 0 || row == nil {
-				continue
-			}
-			first := slices.IndexFunc(s.commands[:i], func(earlier *Command) bool {
-				result := truth(v.rowsAt[earlier.Position])
-				return earlier.Partition == c.Partition && result != nil && remembered(result.Status)
-			})
-			why := ""
-			switch {
-			case first < 0 && row.Status == "duplicate":
-				why = "duplicate of nothing that counts"
-			case first >= 0 && row.Status != "duplicate":
-				why = "a repeat of an earlier one, and not answered duplicate"
-			case first >= 0 && (row.DuplicateOf == nil || *row.DuplicateOf != s.commands[first].Position):
-				why = "duplicate of another one than the first"
-			}
-			if why != "" {
+		for i, c := range s.commands[min(1, len(s.commands)):] {
+			if why := v.misjudged(c, s.commands[:i+1]); why != "" {
 				broken = append(broken, Violation{Facts: append(s.facts(nil, s.rows), why)})
 				break
 			}
 		}
 	}
 	return broken
+}
+
+// misjudged says what is wrong with the answer to a command whose id came before.
+func (v *view) misjudged(c *Command, before []*Command) string {
+	row := truth(v.rowsAt[c.Position])
+	if row == nil {
+		return ""
+	}
+	first := slices.IndexFunc(before, func(earlier *Command) bool {
+		result := truth(v.rowsAt[earlier.Position])
+		return earlier.Partition == c.Partition && result != nil && remembered(result.Status)
+	})
+	switch {
+	case row.Status != "duplicate" && first >= 0:
+		return "a repeat of an earlier one, and not answered duplicate"
+	case row.Status != "duplicate":
+		return ""
+	case row.DuplicateOf == nil:
+		return "duplicate of nothing"
+	case !slices.ContainsFunc(before, func(earlier *Command) bool { return earlier.Position == *row.DuplicateOf }):
+		return "duplicate of one that has not this id, or comes later"
+	case row.FirstStatus == "":
+		return ""
+	case first < 0:
+		return "duplicate of nothing that counts"
+	case *row.DuplicateOf != before[first].Position:
+		return "duplicate of another one than the first"
+	}
+	return ""
 }
 
 // remembered reports whether a command of this outcome was, or may have been, sent.
