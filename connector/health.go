@@ -71,7 +71,7 @@ func (c *Connector) lookAtKafka(ctx context.Context) error {
 	wanted := c.cfg.Topics.output()
 	found, err := c.kafka.Topics(ctx, wanted...)
 	if err != nil {
-		return err
+		return fmt.Errorf("kafka: %w", err)
 	}
 	for _, name := range wanted {
 		if _, ok := found[name]; !ok {

@@ -36,13 +36,16 @@ var canaryFaults = map[string]func(http.ResponseWriter){
 	"broken":  func(w http.ResponseWriter) { http.Error(w, "canary 13800001234", http.StatusInternalServerError) },
 	"moved": func(w http.ResponseWriter) {
 		w.Header().Set("Location", "/canary?mobile=13800001234")
-		w.WriteHeader(307)
+		w.WriteHeader(http.StatusTemporaryRedirect)
 	},
 	"cut": func(w http.ResponseWriter) {
 		w.Header().Set("Content-Length", "99")
 		_, _ = io.WriteString(w, "0,canary")
 	},
-	"header":   func(w http.ResponseWriter) { w.Header()["Canary"] = []string{"canary\x01"}; w.WriteHeader(200) },
+	"header": func(w http.ResponseWriter) {
+		w.Header()["Canary"] = []string{"canary\x01"}
+		w.WriteHeader(http.StatusOK)
+	},
 	"hangs up": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 }
 

@@ -45,6 +45,7 @@ func run(ctx context.Context, stderr io.Writer) error {
 	}
 	wiring.Instance = who
 	log.Info("started", "version", release, "instance", who, "group", c.Kafka.Group, "commands", c.Topics.Commands)
+	defer context.AfterFunc(ctx, func() { log.Info("stopping", "grace", c.Life.ShutdownGrace.String()) })()
 	err = connector.Run(ctx, wiring)
 	if err != nil {
 		return err
