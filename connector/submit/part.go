@@ -207,7 +207,11 @@ func (j *journey) close(work context.Context, permit Permit, v verdict, trial bo
 	case v.fate == inDoubt, v.fate == settled && j.doubts == 0, betters(v):
 		return j.done(work, permit, v)
 	case v.fate == settled:
-		j.doubts = mostDoubts // refused, and so would a third be; the doubt remains
+		// Refused, and so would a third be; the first one's doubt remains. The
+		// attempt was judged all the same: released, it would leave an heir the
+		// right to make it once more.
+		j.doubts = mostDoubts
+		return j.record(work, permit)
 	case v.fate == unsent && !trial:
 		j.tries++
 		j.last = v.reason
@@ -223,6 +227,11 @@ func (j *journey) done(work context.Context, permit Permit, v verdict) error {
 	if v.fate == inDoubt {
 		j.doubts++
 	}
+	return j.record(work, permit)
+}
+
+// record makes the part's outcome as it is now durable.
+func (j *journey) record(work context.Context, permit Permit) error {
 	if err := permit.Done(work, j.outcome); err != nil {
 		return fmt.Errorf("%w: %w", errNotDurable, err)
 	}

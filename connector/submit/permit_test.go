@@ -55,3 +55,14 @@ func TestAPermitThatLapsesWhileConnectingIsReplacedByAnother(t *testing.T) {
 		}
 	})
 }
+
+func TestARefusalOfTheSecondAttemptIsWrittenDownNotReleased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, inTurn(lost, answers("1", "")), balanceOf("0", "1000"), resend)
+		r := l.must(t, command(1))
+		if r.Status != sms.Unknown || l.guard.released != 0 || len(l.guard.dones) != 2 {
+			t.Errorf("status %s, %d released, %d written down; released, an heir could submit a third time", r.Status, l.guard.released, len(l.guard.dones))
+		}
+	})
+}
