@@ -85,7 +85,7 @@ func (t *task) settle(ctx context.Context) error {
 	// With one part, what came of it and what came of the command is one record
 	// of the journal.
 	history := t.verdict.History
-	guard := t.ledger.Guard(t.ref, len(t.cmd.To) <= t.cfg.Submit.MaxRecipients && len(history.Parts) <= 1)
+	guard := t.ledger.Guard(t.ref, len(t.cmd.To) <= t.cfg.Submit.MaxRecipients && len(history.Parts) == 0)
 	result, err := t.submit(ctx, history, guard)
 	if err != nil {
 		return fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
