@@ -23,6 +23,9 @@ var commands = []struct {
 	{"provider", "a simulator of the SMS provider, with faults and a ledger", runProvider},
 	{"demo", "the main job on the two above, every output shown, and a summary that adds up", runDemo},
 	{"torture", "connectors killed, frozen, restarted; then every promise checked", runTorture},
+	{"bench", "the connector measured beside a lean loop without guarantees", runBench},
+	{"lean", "that loop, for bench", runLean},
+	{"bare", "a push server with nothing but net/http, for bench", runBare},
 }
 
 // errUsage is a command line that cannot be meant. What is wrong has been said.

@@ -203,7 +203,7 @@ func (s *show) beside(playing time.Duration) []happening {
 }
 
 func (s *show) forge(ctx context.Context, c *lab.Connector, kind string, genuine bool, want int, fields url.Values) error {
-	status, err := c.Forge(ctx, kind, genuine, fields)
+	status, err := c.Forge(ctx, kind, lab.PushForm(genuine, fields))
 	if err == nil && status != want {
 		err = fmt.Errorf("a push was answered %d, not %d", status, want)
 	}

@@ -98,14 +98,18 @@ type Topics struct{ Prefix string }
 // Commands is the topic that the connector reads.
 func (t Topics) Commands() string { return t.Prefix + "commands" }
 
-func (t Topics) results() string    { return t.Prefix + "results" }
-func (t Topics) reports() string    { return t.Prefix + "reports" }
+// Results is the topic of the final results.
+func (t Topics) Results() string { return t.Prefix + "results" }
+
+// Reports is the topic of the delivery reports.
+func (t Topics) Reports() string { return t.Prefix + "reports" }
+
 func (t Topics) inbound() string    { return t.Prefix + "inbound" }
 func (t Topics) deadLetter() string { return t.Prefix + "deadletter" }
 func (t Topics) account() string    { return t.Prefix + "account" }
 
 func (t Topics) outputs() []string {
-	return []string{t.results(), t.reports(), t.inbound(), t.deadLetter(), t.account()}
+	return []string{t.Results(), t.Reports(), t.inbound(), t.deadLetter(), t.account()}
 }
 
 // internal topics are there for whatever version of the connector runs.

@@ -21,6 +21,9 @@ type Provider struct {
 	base    string
 }
 
+// URL is where texts are submitted.
+func (p *Provider) URL() string { return p.base + "/sms" }
+
 // Faults changes those faults that the map names.
 func (p *Provider) Faults(ctx context.Context, change map[string]any) error {
 	return p.post(ctx, "/fault", change)
@@ -78,18 +81,28 @@ func (p *Provider) Stats(ctx context.Context) (simulator.Stats, error) {
 	return s, err
 }
 
-// Quiet waits until every push was answered 200, or ctx ends.
-func (p *Provider) Quiet(ctx context.Context) error {
-	for still := 0; still < 3; {
+// Quiet waits until every push was answered 200. It gives up when none was for so
+// long as patience.
+func (p *Provider) Quiet(ctx context.Context, patience time.Duration) error {
+	const enough = 3 // looks without a push that waits; one may be under way between two
+	least, since := 0, time.Now()
+	for still := 0; still < enough; {
 		s, err := p.Stats(ctx)
 		if err != nil {
 			return err
 		}
-		if still++; s.Pending > 0 {
+		still++
+		if s.Pending > 0 {
 			still = 0
 		}
+		if s.Pending < least || least == 0 {
+			least, since = s.Pending, time.Now()
+		}
+		if time.Since(since) > patience {
+			return fmt.Errorf("%w for %v: %d pushes are still to be made", errStill, patience, s.Pending)
+		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return fmt.Errorf("%d pushes are still to be made: %w", s.Pending, err)
+			return err
 		}
 	}
 	return nil
@@ -155,14 +168,19 @@ func (p *Provider) witness(ctx context.Context, h *trial.History) error {
 	})
 }
 
-// Forge makes a push of its own: with the right credentials or with wrong ones.
-func (c *Connector) Forge(ctx context.Context, kind string, genuine bool, fields url.Values) (status int, err error) {
+// PushForm is the body of a push: with the right credentials, or with wrong ones.
+func PushForm(genuine bool, fields url.Values) string {
 	fields.Set("name", pushName)
 	fields.Set("pwd", "guessed")
 	if genuine {
 		fields.Set("pwd", pushPassword)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Push+"/push/"+kind, strings.NewReader(fields.Encode()))
+	return fields.Encode()
+}
+
+// Forge makes a push of its own to the connector.
+func (c *Connector) Forge(ctx context.Context, kind, form string) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Push+"/push/"+kind, strings.NewReader(form))
 	if err != nil {
 		return 0, err
 	}

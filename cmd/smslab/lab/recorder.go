@@ -132,14 +132,14 @@ func (r *Recorder) take(record *kgo.Record) {
 	r.mu.Lock()
 	h := &r.history
 	switch record.Topic {
-	case t.results():
+	case t.Results():
 		row := o.result(record.Value)
 		h.Results = append(h.Results, row)
 		if !r.answered[row.Command] {
 			r.answered[row.Command] = true
 			r.progress = time.Now()
 		}
-	case t.reports():
+	case t.Reports():
 		h.Reports = append(h.Reports, trial.Report{
 			Row: o.Row, EventID: o.EventID, ID: o.CommandID, SendID: o.SendID, Number: o.To,
 			State: o.State, Correlation: o.Correlation, DoneAt: o.DoneAt,
@@ -214,7 +214,7 @@ func (r *Recorder) Lag(ctx context.Context) (int64, error) {
 }
 
 // errStill is why a Settle ends without everything answered.
-var errStill = errors.New("no new result")
+var errStill = errors.New("nothing new")
 
 // Settle waits until every command has a result and is committed and every push
 // was taken. It gives up when nothing new comes for so long as patience; what is
@@ -237,11 +237,11 @@ func (r *Recorder) Settle(ctx context.Context, patience time.Duration) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := r.stage.Provider.Quiet(ctx); err != nil {
+	if err := r.stage.Provider.Quiet(ctx, patience); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	return r.catchUp(ctx)
 }
 
@@ -307,13 +307,13 @@ func keep(ctx context.Context, url, path string) {
 
 // private finds what no log may hold: the lab's numbers, texts and credentials.
 func private() (*regexp.Regexp, error) {
-	any := []string{`13[89]0000[0-9]{4}`}
-	for _, secret := range []string{canary, accountName, accountPassword, pushName, pushPassword, setting("SASL_PASSWORD")} {
+	hidden := []string{`13[89]0000[0-9]{4}`}
+	for _, secret := range []string{canary, AccountName, AccountPassword, pushName, pushPassword, setting("SASL_PASSWORD")} {
 		if secret != "" {
-			any = append(any, regexp.QuoteMeta(secret))
+			hidden = append(hidden, regexp.QuoteMeta(secret))
 		}
 	}
-	return regexp.Compile(strings.Join(any, "|"))
+	return regexp.Compile(strings.Join(hidden, "|"))
 }
 
 func findLeaks(dir string) ([]trial.Leak, error) {

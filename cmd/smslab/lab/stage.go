@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +20,8 @@ import (
 
 // Credentials of the lab. That they are found nowhere else is judged in the end.
 const (
-	accountName     = "canary-account"
-	accountPassword = "canary-interface-password"
+	AccountName     = "canary-account"
+	AccountPassword = "canary-interface-password"
 	pushName        = "canary-push"
 	pushPassword    = "canary-push-password"
 )
@@ -47,6 +48,7 @@ type Stage struct {
 	Setup
 	Topics     Topics
 	Group      string
+	Brokers    string // as the connectors know them
 	Cluster    Cluster
 	Broker     *Process // nil when Kafka is not ours
 	Provider   *Provider
@@ -94,7 +96,7 @@ func (s *Stage) raise(ctx context.Context) error {
 		return err
 	}
 	args := append([]string{
-		"provider", "-listen", "127.0.0.1:0", "-name", accountName, "-password", accountPassword,
+		"provider", "-listen", "127.0.0.1:0", "-name", AccountName, "-password", AccountPassword,
 		"-push", "http://" + s.balancer.addr(), "-push-name", pushName, "-push-password", pushPassword,
 	}, s.Setup.Provider...)
 	process, address, err := Serve(ctx, Program{Name: "provider", Path: s.Binaries.Lab, Args: args, Env: os.Environ(), Dir: s.Dir})
@@ -143,8 +145,11 @@ func (s *Stage) reachKafka(ctx context.Context) error {
 			s.Cluster = NewCluster(s.AdminBrokers)
 		}
 	}
+	s.Brokers = strings.TrimPrefix(s.kafka[slices.IndexFunc(s.kafka, isBrokers)], brokersVariable+"=")
 	return s.prepare(ctx)
 }
+
+func isBrokers(variable string) bool { return strings.HasPrefix(variable, brokersVariable+"=") }
 
 func (s *Stage) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no answer from Kafka for a minute"))
@@ -179,7 +184,7 @@ func (s *Stage) connector(i int) (*Connector, error) {
 	c := &Connector{Name: "connector-" + strconv.Itoa(i+1), Push: push, Admin: admin}
 	settings := map[string]string{
 		"KAFKA_GROUP": s.Group, "TOPIC_PREFIX": s.Topics.Prefix, "KAFKA_SESSION_TIMEOUT": s.Session.String(),
-		"PROVIDER_NAME": accountName, "PROVIDER_PASSWORD": accountPassword, "PROVIDER_SIGNATURE": "Lab",
+		"PROVIDER_NAME": AccountName, "PROVIDER_PASSWORD": AccountPassword, "PROVIDER_SIGNATURE": "Lab",
 		"PROVIDER_MAX_IN_FLIGHT": strconv.Itoa(s.InFlight),
 		"PUSH_LISTEN":            push, "PUSH_AUTH": "static", "PUSH_NAME": pushName, "PUSH_PASSWORD": pushPassword,
 		"MO_SYSTEM_EXTENSION_LENGTH": "3", "ADMIN_LISTEN": admin, "STATE_DIR": s.Dir + "/state-" + strconv.Itoa(i+1),
@@ -220,6 +225,24 @@ func (c *Connector) Ready(ctx context.Context) error {
 			return fmt.Errorf("%s does not become ready: %w", c.Name, err)
 		}
 	}
+}
+
+// Also runs another program, which ends with the stage.
+func (s *Stage) Also(p Program) (*Process, error) {
+	process, err := Run(p)
+	if err == nil {
+		s.servers = append(s.servers, process)
+	}
+	return process, err
+}
+
+// AlsoServing is Also for a program that Serve can start.
+func (s *Stage) AlsoServing(ctx context.Context, p Program) (*Process, string, error) {
+	process, address, err := Serve(ctx, p)
+	if err == nil {
+		s.servers = append(s.servers, process)
+	}
+	return process, address, err
 }
 
 // Retire stops the connectors in order and returns what went wrong with it. What

@@ -106,7 +106,7 @@ var doctored = map[string]struct {
 		h.Results[0].Status, h.Results[1].Status = "failed", "failed"
 	}},
 	"a submission after its validity": {"I11", func(h *History) {
-		h.Submissions = append(h.Submissions, Submission{ID: "late", Number: someNumber, Count: 1, Code: "1", At: at(2.2)})
+		h.Submissions = append(h.Submissions, Submission{ID: "late", Number: someNumber, Count: 1, Code: "1", At: at(3.2)})
 	}},
 	"a refused account asked again and again": {"I12", func(h *History) {
 		for range 5 {

@@ -66,9 +66,11 @@ func (s *Sample) fact() string {
 	return fmt.Sprintf("%s partition %d is committed up to %d", s.At.Format(clock), s.Partition, s.Offset)
 }
 
-// nothingLate: I11, for commands that say themselves when they expire.
+// nothingLate: I11, for commands that say themselves when they expire. The promise
+// is about the connector's clock; what a busy machine takes until the provider has
+// read the request is allowed for.
 func nothingLate(v *view) []Violation {
-	const allowance = 100 * time.Millisecond
+	const allowance = time.Second
 	var broken []Violation
 	for _, s := range v.stories {
 		for _, c := range s.commands {

@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"smsbridge/cmd/smslab/lab"
+)
+
+// Options say how long it takes.
+type Options struct {
+	Short  bool // a quick look: fewer rounds, each shorter
+	Rounds int  // of each contender
+}
+
+const partitions = 12
+
+// bench is one run.
+type bench struct {
+	Options
+	out      io.Writer
+	dir      string
+	binaries lab.Binaries
+	scale    float64 // of the lengths
+}
+
+// Run measures everything and prints a table. On a machine with other work the
+// ratios say more than the numbers.
+func Run(ctx context.Context, out io.Writer, o Options) error {
+	dir, err := os.MkdirTemp("", "smslab-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	b := &bench{Options: o, out: out, dir: dir, scale: 1}
+	if o.Short {
+		b.Rounds, b.scale = 1, 0.2
+	}
+	if b.binaries, err = lab.FindBinaries(ctx, dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d rounds in turns; lean is a loop of kafka-go and net/http without any guarantee\n\n", b.Rounds)
+	fmt.Fprintf(out, "%-46s %10s %10s %7s  %s\n", "", "lean", "smsbridge", "ratio", "goal")
+	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes} {
+		if err := measure(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row prints a line of the table. held is whether the goal was reached.
+func (b *bench) row(what string, lean, bridge float64, unit, ratio, goal string, held bool) {
+	mark := "  "
+	if !held {
+		mark = "! "
+	}
+	number := func(v float64) string {
+		if v == 0 {
+			return ""
+		}
+		return strconv.FormatFloat(v, 'f', digits(v), 64)
+	}
+	fmt.Fprintf(b.out, "%s%-44s %10s %10s %7s  %s\n", mark, what+", "+unit, number(lean), number(bridge), ratio, goal)
+}
+
+func digits(v float64) int {
+	if v < 100 {
+		return 1
+	}
+	return 0
+}
+
+// contender is one of the two that are compared.
+type contender int
+
+const (
+	lean contender = iota
+	bridge
+)
+
+// raise sets a stage for one measurement.
+func (b *bench) raise(ctx context.Context, inFlight int, latency time.Duration) (*lab.Stage, error) {
+	return lab.Raise(ctx, lab.Setup{
+		Dir: b.dir, Binaries: b.binaries, Partitions: partitions, Connectors: 1, Session: 10 * time.Second, InFlight: inFlight,
+		Settings: map[string]string{"PROVIDER_TIMEOUT": "15s", "LOG_LEVEL": "warn"},
+		Provider: []string{"-latency-min", latency.String(), "-latency-max", latency.String(), "-reports", "0"},
+	})
+}
+
+// start runs a contender on the stage. It is killed with the stage.
+func (b *bench) start(s *lab.Stage, c contender) (*lab.Process, error) {
+	if c == bridge {
+		err := s.Connectors[0].Start()
+		return s.Connectors[0].Process, err
+	}
+	return s.Also(lab.Program{Name: "lean", Path: b.binaries.Lab, Env: os.Environ(), Dir: b.dir, Args: []string{
+		"lean", "-brokers", s.Brokers, "-commands", s.Topics.Commands(), "-results", s.Topics.Results(), "-group", s.Group,
+		"-url", s.Provider.URL(), "-name", lab.AccountName, "-password", lab.AccountPassword, "-in-flight", strconv.Itoa(s.InFlight),
+	}})
+}
+
+// command is the n-th command: one recipient, one of many keys.
+func command(n int) (id, key string, value []byte) {
+	id, key = "b-"+strconv.Itoa(n), "key-"+strconv.Itoa(n%9973)
+	value = fmt.Appendf(nil, `{"id":%q,"to":["1380000%04d"],"text":%q,"class":"notice"}`, id, n%10_000, lab.Text("Your parcel has arrived.", id))
+	return id, key, value
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+func percentile(sorted []time.Duration, p float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func ratioText(r float64) string { return strings.TrimSpace(fmt.Sprintf("%.2f", r)) }
