@@ -38,6 +38,20 @@ build: ## build bin/smsbridge and bin/smslab
 bench: build ## measure the connector beside a lean loop without guarantees, in one run
 	$(BIN)/smslab bench
 
+.PHONY: torture
+torture: build ## kill, freeze and restart connectors for five minutes, then check every promise
+	$(BIN)/smslab torture -for 5m -commands 100000 -kills 40 -freezes 16 -restarts 10 -broker-kills 4 $(TORTUREFLAGS)
+
+E2E_COMMANDS ?= 100000
+E2E_FOR ?= 2m
+
+.PHONY: e2e
+e2e: build ## carry 100,000 commands over a real Kafka with SASL and TLS, a broker killed, a connector restarted
+	deploy/kafka/kafka.sh with bash -c 'eval "$$(deploy/kafka/kafka.sh env sasl)" && exec $(BIN)/smslab torture \
+	  -admin-brokers "$$KAFKA_BROKERS" -broker-kill "deploy/kafka/kafka.sh kill {n}" -broker-start "deploy/kafka/kafka.sh start {n}" \
+	  -for $(E2E_FOR) -commands $(E2E_COMMANDS) -connectors 2 -in-flight 256 \
+	  -kills 0 -freezes 0 -restarts 1 -broker-kills 1 -provider-faults=false $(E2EFLAGS)'
+
 .PHONY: kafka-up
 kafka-up: ## start a real Apache Kafka of three brokers on this machine (Java 17, Maven)
 	deploy/kafka/kafka.sh up 3
