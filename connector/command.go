@@ -80,6 +80,9 @@ func (t *task) settle(ctx context.Context) error {
 		return t.repeat()
 	case t.fault != nil:
 		return t.refuse()
+	case t.verdict.Kind == journal.Lost:
+		result := t.submitter.Interrupted(t.cmd)
+		return t.tell(&result, nil)
 	case t.verdict.Kind == journal.Repeat:
 		return t.refuseRepeat()
 	default:

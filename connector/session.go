@@ -50,6 +50,8 @@ func (c *Connector) consume(ctx context.Context) error {
 			return nil //nolint:nilerr // asked to stop
 		case errors.Is(err, kafkaio.ErrUnauthorized):
 			return err
+		case errors.Is(err, errMended):
+			c.log.Info("a halted partition is mended, joining again")
 		case !errors.Is(err, journal.ErrRejoin):
 			c.log.Error("partitions given up, joining again", "error", err)
 			sleep(ctx, rejoinPause)
@@ -135,6 +137,7 @@ func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map
 		}
 	}
 	g.Go(func() error { return c.revise(ctx, tenure) })
+	g.Go(func() error { return c.awaitMend(ctx, tenure) })
 	g.Go(func() error {
 		tick := time.NewTicker(advancePause)
 		defer tick.Stop()
@@ -152,6 +155,34 @@ func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map
 		}
 	})
 	return g.Wait()
+}
+
+// mendPause is how often partitions that are halted are looked at again.
+const mendPause = 30 * time.Second
+
+// errMended is why the group is left and joined anew: a partition that was
+// halted can be worked on.
+var errMended = errors.New("what halted a partition is mended")
+
+// awaitMend looks at halted partitions now and then: an operator decides in the
+// journal, or mends the topic, and need not restart anything.
+func (c *Connector) awaitMend(ctx context.Context, tenure *journal.Tenure) error {
+	pause := time.NewTicker(mendPause)
+	defer pause.Stop()
+	for {
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil
+		}
+		mended, err := tenure.Mended(ctx)
+		switch {
+		case mended:
+			return errMended
+		case err != nil && ctx.Err() == nil:
+			c.log.Warn("halted partitions not looked at, trying again", "error", err)
+		}
+	}
 }
 
 // advance tells the journal, which commits, how far the window has got.

@@ -13,6 +13,7 @@ type story struct {
 	ref      Ref
 	attempts []attempt // in the order of their intents
 	finals   []verdictAt
+	lost     bool // some of it may be missing
 }
 
 // attempt is one intent and what came of it.
@@ -123,6 +124,9 @@ func (s *story) parts() map[int]*told {
 // resolved reports whether every part has an answer. One whose only attempts
 // were released has none: it was told as unknown and stays so.
 func (s *story) resolved() bool {
+	if s.lost {
+		return false
+	}
 	parts := s.parts()
 	for i := range s.attempts {
 		t := parts[s.attempts[i].part]
@@ -217,7 +221,9 @@ func (t *told) asPart() submit.Part {
 	p := submit.Part{First: t.first, Last: t.last, Attempts: t.attempts}
 	switch {
 	case t.yes != nil:
-		p.Done = t.yes
+		yes := *t.yes
+		yes.PossibleDuplicate = yes.PossibleDuplicate || t.doubts > 0 // the other attempt may have been carried out too
+		p.Done = &yes
 	case t.doubts > 0:
 		p.Doubts = t.doubts + t.nos
 	default:
