@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/metric/noop"
@@ -77,16 +78,20 @@ func (o *Operator) Status(ctx context.Context) ([]journal.Examination, error) {
 // ErrGroupAlive says that a group still has members.
 var ErrGroupAlive = errors.New("the group has members; stop them first")
 
+// ErrNoSuchGroup says that a group left nothing to adopt.
+var ErrNoSuchGroup = errors.New("it has no offsets, and wrote nothing into the journal within the dedupe window")
+
 // Adopt makes the group's what another group did, which must be at rest: two
 // groups do not keep each other from sending twice.
 func (o *Operator) Adopt(ctx context.Context, from string) error {
 	if err := o.atRest(ctx, from); err != nil {
 		return err
 	}
-	n, err := o.partitions(ctx)
+	found, err := o.Status(ctx)
 	if err != nil {
 		return err
 	}
+	n := len(found)
 	all := make([]kafkaio.TopicPartition, n)
 	for p := range all {
 		all[p] = kafkaio.TopicPartition{Topic: o.cfg.Topics.Commands, Partition: p}
@@ -95,11 +100,16 @@ func (o *Operator) Adopt(ctx context.Context, from string) error {
 	if err != nil {
 		return err
 	}
-	journals, err := partitionsOf(o.kafka, o.cfg.Topics.Journal)(ctx)
-	if err != nil {
-		return err
+	if !slices.ContainsFunc(found, func(x journal.Examination) bool {
+		_, wrote := x.Groups[from]
+		return wrote || theirs[all[x.Partition]].Offset >= 0
+	}) {
+		return fmt.Errorf("group %q: %w", from, ErrNoSuchGroup)
 	}
-	for _, tp := range all[:min(n, journals)] {
+	for _, tp := range all {
+		if found[tp.Partition].Start < 0 {
+			continue // the journal has no such partition
+		}
 		if err := o.journal.Adopt(ctx, tp.Partition, from, theirs[tp].Offset); err != nil {
 			return err
 		}

@@ -91,13 +91,10 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		return connector.Config{}, err
 	}
 	w := connector.Config{
-		Account: c.Provider.Account,
-		Version: release,
-		Group:   c.Kafka.Group,
-		Topics: connector.Topics{
-			Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
-			Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account, Journal: c.Topics.Journal,
-		},
+		Account:         c.Provider.Account,
+		Version:         release,
+		Group:           c.Kafka.Group,
+		Topics:          topicsOf(c),
 		Ordering:        intake.Ordering(c.Commands.Ordering),
 		DedupeWindow:    c.Commands.DedupeWindow,
 		BalanceInterval: c.Balance.Interval,

@@ -147,8 +147,7 @@ func (l *Ledger) scan(ctx context.Context, each func(r *record, at int64)) error
 	source := c.Fetch(kafkaio.FetchConfig{Topic: c.Topic, Partition: l.partition, Offset: from})
 	for source.Position() < end {
 		records, err := source.Next(ctx)
-		var batch *kafkaio.BatchError
-		if errors.As(err, &batch) {
+		if batch, ok := errors.AsType[*kafkaio.BatchError](err); ok {
 			source.Skip(batch.Next)
 			continue
 		}

@@ -179,6 +179,13 @@ func acceptLoss(t *testing.T, c *cluster, until int64) {
 	if x, err = j.Examine(t.Context(), c.look(), 0); err != nil || x.Halt != nil {
 		t.Fatalf("still halted: %v, %v", x.Halt, err)
 	}
+	p := c.process(t, nil)
+	p.mustJoin(0)
+	if m, err := parseMetadata(c.committed[0].Metadata); err != nil || m.Replay >= int64(len(c.logs[0])) {
+		t.Errorf("%+v does not make the next owner read the decision (%v)", m, err)
+	}
+	p.die()
+	synctest.Wait()
 }
 
 func TestAnAcceptedLossDoesNotCoverTheNextOne(t *testing.T) {
@@ -277,6 +284,9 @@ func TestAnAdoptedGroupsWorkIsNotDoneAgain(t *testing.T) {
 					l = p.mustJoin(0)
 					if err := l.Halted(); err != nil {
 						t.Fatal(err)
+					}
+					if l.Start() < old {
+						t.Errorf("begins at %d, the other group had come to %d", l.Start(), old)
 					}
 					for i := l.Start(); i < 4; i++ {
 						if err := p.work(l, command(i), sms.ReportUnknown, always); err != nil {

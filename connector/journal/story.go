@@ -45,6 +45,7 @@ func (s *story) add(r *record, at int64) {
 		if r.names >= 0 {
 			s.note(r)
 		}
+	case adopted, pardoned: // about no command
 	}
 	if r.kind == final {
 		s.finals = append(s.finals, verdictAt{at: at, status: r.status, revision: r.revision, sent: r.sent})
