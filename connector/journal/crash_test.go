@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,7 +168,9 @@ func TestLateAnswerOfAZombieIsRevisedByTheOwner(t *testing.T) {
 		}
 		wake()
 		<-over // it may tell the answer, which is true; only the owner's revision counts
-		r, err := second.tenure.NextRevision(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r, err := second.tenure.NextRevision(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ func (j *journey) resume(p *Part, fits bool) {
 		}
 	case p.Doubts > 0 || !fits:
 		j.outcome.Status, j.outcome.Reason = sms.Unknown, sms.Interrupted
+		j.outcome.PossibleDuplicate = p.Doubts >= mostDoubts // all but the first were resent
 	case j.plan.fault != nil:
 		j.outcome.Status, j.outcome.Reason = sms.Invalid, j.plan.fault.reason
 	}

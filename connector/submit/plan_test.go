@@ -191,7 +191,7 @@ func TestHistoryIsContinued(t *testing.T) {
 		},
 		"in doubt twice, never again": {
 			parts: []Part{{First: 0, Last: 3, Doubts: 2, Attempts: 2}}, change: resend,
-			status: sms.Unknown, reason: sms.Interrupted,
+			status: sms.Unknown, reason: sms.Interrupted, flagged: true,
 		},
 		"unknown, and told so again": {
 			parts:  []Part{{First: 0, Last: 3, Done: unknown, Doubts: 1, Attempts: 1}},

@@ -25,7 +25,9 @@ func everyCommandAnswered(v *view) []Violation {
 
 // nothingTwice: I2. A submission whose answer left open what was done counts as
 // one that was carried out, as the connector cannot have known better. With
-// on_unknown resend there may be one more, told as a possible duplicate.
+// on_unknown resend there may be one more, told as a possible duplicate; but who
+// was frozen over its answer may tell it, which is true, before it hears that
+// another has submitted meanwhile.
 func nothingTwice(v *view) []Violation {
 	var broken []Violation
 	for _, s := range v.stories {
@@ -38,7 +40,7 @@ func nothingTwice(v *view) []Violation {
 			switch {
 			case len(subs) > most:
 				broken = append(broken, Violation{Facts: s.facts(subs, s.rows)})
-			case len(subs) == 2 && !s.flagged():
+			case len(subs) == 2 && !s.flagged() && !v.frozen(subs[1].At):
 				broken = append(broken, Violation{Facts: append(s.facts(subs, s.rows), "no submission is flagged as a possible duplicate")})
 			}
 		}
@@ -153,7 +155,8 @@ func unknownsBounded(v *view) []Violation {
 }
 
 // repeatsAreIdentical: I6. One command record has one event for each revision,
-// however often it is published.
+// however often it is published; other than that who was frozen over its answer
+// may tell it, which is true, beside what its successor told.
 func repeatsAreIdentical(v *view) []Violation {
 	var broken []Violation
 	for _, rows := range v.rowsAt {
@@ -162,6 +165,9 @@ func repeatsAreIdentical(v *view) []Violation {
 			f, ok := first[r.Revision]
 			if !ok {
 				first[r.Revision] = r
+				continue
+			}
+			if (v.frozen(r.At) || v.frozen(f.At)) && remembered(f.Status) && remembered(r.Status) {
 				continue
 			}
 			if f.EventID != r.EventID || f.Digest != r.Digest {
@@ -186,7 +192,7 @@ func revisionsFollow(v *view) []Violation {
 			}
 			doubted, told := false, false
 			for _, earlier := range rows {
-				told = told || earlier.Revision == r.Revision-1
+				told = told || earlier.Revision == r.Revision-1 && !v.frozen(earlier.At) // who was frozen tells what it knows
 				doubted = doubted || earlier.Revision == r.Revision-1 && earlier.Status == "unknown"
 			}
 			// A process may die, or lose the partition, between writing a doubt down
