@@ -52,6 +52,10 @@ e2e: build ## carry 100,000 commands over a real Kafka with SASL and TLS, a brok
 	  -for $(E2E_FOR) -commands $(E2E_COMMANDS) -connectors 2 -in-flight 256 \
 	  -kills 0 -freezes 0 -restarts 1 -broker-kills 1 -provider-faults=false $(E2EFLAGS)'
 
+.PHONY: mutants
+mutants: ## break the guarantee in every known way and see which test notices
+	go run ./deploy/mutants
+
 .PHONY: kafka-up
 kafka-up: ## start a real Apache Kafka of three brokers on this machine (Java 17, Maven)
 	deploy/kafka/kafka.sh up 3
