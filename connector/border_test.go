@@ -38,7 +38,7 @@ func (l *lab) orders(from, to int) {
 	for i := from; i < to; i++ {
 		l.produce(&kgo.Record{
 			Key:   fmt.Append(nil, i),
-			Value: fmt.Appendf(nil, `{"command_id":"c-%d","to":["13800000000"],"text":"t-%d"}`, i, i),
+			Value: fmt.Appendf(nil, `{"id":"c-%d","to":["13800000000"],"text":"t-%d"}`, i, i),
 		})
 	}
 }
@@ -173,5 +173,67 @@ func (l *lab) awaitOwned(c *Connector, n int) {
 		case <-limit:
 			l.t.Fatalf("owns %d partitions, want %d", len(c.owned.status()), n)
 		}
+	}
+}
+
+func TestPartitionsAddedLiveAreWorkedOn(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.start(nil)
+	l.orders(0, 4)
+	l.read(testTopics.Results, 4)
+	l.grow(testTopics.Journal)
+	l.grow(testTopics.Commands)
+	manual, err := kgo.NewClient(kgo.SeedBrokers(l.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manual.Close()
+	late := &kgo.Record{Topic: testTopics.Commands, Partition: partitions, Value: []byte(`{"id":"late","to":["13800000000"],"text":"late"}`)}
+	if err := manual.ProduceSync(t.Context(), late).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	l.read(testTopics.Results, 5)
+	l.once(5)
+}
+
+func TestACommandTopicMadeAnewSendsWhatIsNewAndNotWhatWasSent(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	_, stop := l.start(nil)
+	l.orders(0, 20)
+	l.read(testTopics.Results, 20)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.admin().DeleteTopics(t.Context(), testTopics.Commands); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.admin().CreateTopic(t.Context(), partitions, 1, nil, testTopics.Commands); err != nil {
+		t.Fatal(err)
+	}
+	// Kafka forgets the offsets of a topic that is deleted, and so must whoever
+	// keeps them elsewhere.
+	if _, err := l.admin().DeleteOffsets(t.Context(), "g", kadm.TopicsSet{testTopics.Commands: {0: {}, 1: {}, 2: {}, 3: {}}}); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := kgo.NewClient(kgo.SeedBrokers(l.brokers...)) // one that does not know the old topic
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fresh.Close)
+	l.client = fresh
+	l.orders(10, 30) // ten of them come again, at other offsets
+	l.start(nil)
+	l.read(testTopics.Results, 40)
+	l.once(30)
+	told := map[string]int{}
+	for _, events := range l.results(40) {
+		for _, e := range events {
+			told[e.Status]++
+		}
+	}
+	if told["accepted"]+told["duplicate"] != 40 || told["duplicate"] == 0 {
+		t.Errorf("told %v", told)
 	}
 }
