@@ -109,11 +109,13 @@ func (c *Connector) serve(ctx context.Context, gen *kafkaio.Generation) error {
 		}
 	}()
 	ids := gen.Partitions(c.cfg.Topics.Commands)
-	if err := c.countPartitions(ctx, len(ids)); err != nil {
-		return err
-	}
-	tenure, err := c.journal.TakeOver(ctx, gen, ids)
+	tenure, err := c.takeOver(ctx, gen, ids)
 	if err != nil {
+		if errors.Is(context.Cause(ctx), errLost) && !errors.Is(err, journal.ErrRejoin) {
+			// Others came before we were done. To leave for it would make them
+			// begin anew as well, and so on for ever.
+			return errLost
+		}
 		return err
 	}
 	parts := c.prepareParts(tenure, ids)
@@ -126,6 +128,13 @@ func (c *Connector) serve(ctx context.Context, gen *kafkaio.Generation) error {
 		p.advance()
 	}
 	return errors.Join(err, tenure.Close(c.work))
+}
+
+func (c *Connector) takeOver(ctx context.Context, gen *kafkaio.Generation, ids []int) (*journal.Tenure, error) {
+	if err := c.countPartitions(ctx, len(ids)); err != nil {
+		return nil, err
+	}
+	return c.journal.TakeOver(ctx, gen, ids)
 }
 
 // carry runs the partitions until they end, and what goes on beside them.

@@ -164,16 +164,11 @@ func (l *Ledger) metadata() metadata {
 	for len(l.firsts) > 0 && l.firsts[0].offset < l.watermark {
 		l.firsts = l.firsts[1:]
 	}
-	m := metadata{Owner: l.tenure.owner, Base: l.base, Fenced: l.acked, Replay: l.acked, Tail: l.settledTail()}
+	m := metadata{Owner: l.tenure.owner, Base: l.base, Fenced: l.acked, Replay: l.acked, Tail: l.settledTail(), Told: l.published}
 	if len(l.firsts) > 0 {
 		m.Replay = min(m.Replay, l.firsts[0].at)
 	}
 	m.Replay = min(m.Replay, m.Tail)
-	if l.last {
-		for offset := range l.published {
-			m.Told.add(offset - l.watermark)
-		}
-	}
 	return m
 }
 

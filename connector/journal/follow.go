@@ -113,12 +113,23 @@ func (l *Ledger) Revised(r *Revision) {
 // Answer reads the result of an Answered command, to be published again: the
 // same bytes.
 func (l *Ledger) Answer(ctx context.Context, v Verdict) (kafkaio.Message, error) {
+	l.mu.Lock()
+	m, ok := l.answers[v.done]
+	delete(l.answers, v.done)
+	l.mu.Unlock()
+	if ok {
+		return m, nil
+	}
 	return l.resultAt(ctx, v.done)
 }
 
+// oneRecord is enough of an answer to read a single record; brokers give at
+// least one batch, however large.
+const oneRecord = 4 << 10
+
 func (l *Ledger) resultAt(ctx context.Context, at int64) (kafkaio.Message, error) {
 	c := &l.tenure.config
-	source := c.Fetch(kafkaio.FetchConfig{Topic: c.Topic, Partition: l.partition, Offset: at})
+	source := c.Fetch(kafkaio.FetchConfig{Topic: c.Topic, Partition: l.partition, Offset: at, MaxBytes: oneRecord})
 	for source.Position() <= at {
 		records, err := source.Next(ctx)
 		if err != nil {

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -39,10 +38,10 @@ type Ledger struct {
 	waiting   []*waiter // for a fence, by position
 	firsts    []first   // first records of offsets that may be open, by position
 	ids       store
-	stories   map[int64]*story   // by offset: what others left
-	underWay  map[idHash]int64   // lowest offset at which an id is being worked on
-	published map[int64]struct{} // offsets at or above the watermark whose result is published
-	last      bool               // the next commit is the last one
+	stories   map[int64]*story          // by offset: what others left
+	underWay  map[idHash]int64          // lowest offset at which an id is being worked on
+	published offsets                   // those at or above the watermark whose result is published
+	answers   map[int64]kafkaio.Message // results that are to be published again, by position; read at the take-over
 	tail      tail
 }
 
@@ -65,7 +64,7 @@ func newLedger(t *Tenure, partition int) *Ledger {
 	return &Ledger{
 		tenure: t, partition: partition,
 		ids: newMemory(t.config.Window), stories: make(map[int64]*story), underWay: make(map[idHash]int64),
-		published: make(map[int64]struct{}),
+		answers: make(map[int64]kafkaio.Message),
 	}
 }
 
@@ -86,8 +85,8 @@ func (l *Ledger) Advance(watermark int64) {
 	l.mu.Lock()
 	moved := watermark > l.watermark
 	if moved {
+		l.published.move(l.watermark, watermark)
 		l.watermark, l.dirty = watermark, true
-		maps.DeleteFunc(l.published, func(offset int64, _ struct{}) bool { return offset < watermark })
 	}
 	l.mu.Unlock()
 	if moved {
@@ -96,21 +95,12 @@ func (l *Ledger) Advance(watermark int64) {
 }
 
 // Published says that the result of a command is published. While an earlier
-// command waits that cannot be committed, but an orderly end passes it on.
+// command waits, its offset cannot be committed; then the next commit says so.
 func (l *Ledger) Published(offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if offset >= l.watermark {
-		l.published[offset] = struct{}{}
-	}
-}
-
-// conclude makes the next commit the last one: it says what is published as well.
-func (l *Ledger) conclude() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.last = true
-	l.dirty = l.dirty || len(l.published) > 0
+	l.published.add(l.watermark, offset)
+	l.dirty = true // with whatever else is committed, at the latest by Close
 }
 
 // Kind of a Verdict.
@@ -143,7 +133,7 @@ func (l *Ledger) Judge(ref Ref) Verdict {
 		s = nil // of a topic that was made anew
 	}
 	if e, ok := l.ids.get(id, ref.Offset); ok && e.fingerprint == ref.Fingerprint {
-		if l.known && l.previous.Told.has(ref.Offset-l.start) {
+		if l.known && l.previous.Told.has(l.start, ref.Offset) {
 			return Verdict{Kind: Settled}
 		}
 		return Verdict{Kind: Answered, done: e.done}

@@ -25,37 +25,50 @@ type metadata struct {
 	Replay int64 `json:"replay"`
 	// Tail: late answers of earlier owners below were dealt with.
 	Tail int64 `json:"tail"`
-	// Told: which offsets from the committed one on have their result published
-	// already, because an earlier command is still waiting. Only an orderly end
-	// says so; without it such a result is published once more.
+	// Told: which offsets have their result published already, because an earlier
+	// command is still waiting. What is not said here is published once more.
 	Told offsets `json:"told,omitempty"`
 }
 
-// offsets is a set of offsets that lie near the committed one: bit i of byte n
-// is offset 8n+i behind it. JSON makes base64 of it.
+// offsets is a set of offsets at or above the committed one: bit i of byte n is
+// offset 8n+i, counted from the multiple of eight at or below the committed one.
+// JSON makes base64 of it.
 type offsets []byte
 
 // mostTold bounds the set: brokers take 4 KiB of metadata by default. What is
 // left out is published once more.
 const mostTold = 2048 // bytes
 
-func (o *offsets) add(behind int64) {
-	if behind < 0 || behind >= 8*mostTold {
+// add puts an offset into the set of a committed one.
+func (o *offsets) add(committed, offset int64) {
+	n, bit := place(committed, offset)
+	if offset < committed || n >= mostTold {
 		return
 	}
-	for int64(len(*o)) <= behind/8 {
+	for int64(len(*o)) <= n {
 		*o = append(*o, 0)
 	}
-	(*o)[behind/8] |= 1 << (behind % 8)
+	(*o)[n] |= bit
 }
 
-func (o offsets) has(behind int64) bool {
-	return behind >= 0 && behind/8 < int64(len(o)) && o[behind/8]&(1<<(behind%8)) != 0
+func (o offsets) has(committed, offset int64) bool {
+	n, bit := place(committed, offset)
+	return offset >= committed && n < int64(len(o)) && o[n]&bit != 0
+}
+
+// move makes the set that of a later committed offset.
+func (o *offsets) move(from, to int64) {
+	gone := min(to/8-from/8, int64(len(*o)))
+	*o = append((*o)[:0], (*o)[gone:]...)
+}
+
+func place(committed, offset int64) (n int64, bit byte) {
+	return offset/8 - committed/8, 1 << (offset % 8)
 }
 
 // String is JSON, so that it can be read in the output of Kafka's own tools. It
-// stays under 200 bytes, at an orderly end under 3 KiB; brokers take 4 KiB by
-// default.
+// stays under 200 bytes while nothing waits, and under 3 KiB ever; brokers take
+// 4 KiB by default.
 func (m metadata) String() string {
 	m.Version = metadataFormat
 	b, err := json.Marshal(m)

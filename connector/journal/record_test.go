@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -108,23 +109,49 @@ func TestMetadataIsReadAsItWasWritten(t *testing.T) {
 
 func TestMetadataPassesOnWhatIsPublishedWithinTheBrokersLimit(t *testing.T) {
 	t.Parallel()
-	m := metadata{Version: metadataFormat, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
-	for _, behind := range []int64{0, 7, 8, 1023, 8*mostTold - 1, 8 * mostTold, -1} {
-		m.Told.add(behind)
+	const committed = 1<<50 + 5
+	m := metadata{Version: format, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
+	last := int64(committed - committed%8 + 8*mostTold - 1)
+	for _, offset := range []int64{committed - 1, committed, committed + 7, committed + 1023, last, last + 1} {
+		m.Told.add(committed, offset)
 	}
 	got, err := parseMetadata(m.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for behind, want := range map[int64]bool{
-		0: true, 1: false, 7: true, 8: true, 9: false, 1023: true, 8*mostTold - 1: true, 8 * mostTold: false, -1: false, 1 << 40: false,
+	for offset, want := range map[int64]bool{
+		committed - 1: false, committed: true, committed + 1: false, committed + 7: true, committed + 1023: true, last: true, last + 1: false, 1 << 62: false,
 	} {
-		if got.Told.has(behind) != want {
-			t.Errorf("%d behind: %v", behind, !want)
+		if got.Told.has(committed, offset) != want {
+			t.Errorf("%d behind the committed offset: %v", offset-committed, !want)
 		}
 	}
 	if len(m.String()) > 3<<10 {
 		t.Errorf("%d bytes", len(m.String()))
+	}
+}
+
+func TestWhatIsPublishedStaysKnownWhileTheWatermarkMoves(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		var set offsets
+		mark, all := rnd.Int64N(100), map[int64]bool{}
+		for range 200 {
+			if rnd.IntN(4) == 0 {
+				to := mark + rnd.Int64N(40)
+				set.move(mark, to)
+				mark = to
+			}
+			offset := mark + rnd.Int64N(300)
+			set.add(mark, offset)
+			all[offset] = true
+		}
+		for offset := mark - 10; offset < mark+400; offset++ {
+			if want := all[offset] && offset >= mark; set.has(mark, offset) != want {
+				t.Fatalf("seed %d: offset %d behind %d: %v", seed, offset-mark, mark, !want)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -226,7 +227,16 @@ func (f *fold) put(r *record, at int64) {
 	l.ids.put(id, entry{
 		offset: r.ref.Offset, fingerprint: r.ref.Fingerprint, status: r.status, revision: r.revision, at: r.at, done: at,
 	})
+	if r.ref.Offset >= l.start && len(l.answers) < mostAnswers {
+		m := r.message
+		m.Value = bytes.Clone(m.Value) // not to keep the whole batch
+		l.answers[at] = m
+	}
 }
+
+// mostAnswers bounds the results that a take-over keeps in memory for their being
+// published again; the others are read one by one.
+const mostAnswers = 2048
 
 // checkStale: an attempt with an outcome had been fenced. If by the metadata it
 // cannot have been, the metadata was taken back, and nothing follows from it.

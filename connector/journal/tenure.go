@@ -87,9 +87,6 @@ func (t *Tenure) Close(ctx context.Context) error {
 	<-t.stopped
 	t.stop()
 	t.following.Wait()
-	for _, l := range t.ledgers {
-		l.conclude()
-	}
 	// A release that is still on its way when the next owner lists the end costs
 	// a doubt; that owner may be this very process.
 	if err := t.settleWrites(ctx); err != nil {

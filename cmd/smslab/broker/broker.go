@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Config says what the broker is like.
@@ -49,8 +50,21 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		listener.Close() //nolint:errcheck // the cluster's error says more
 		return nil, err
 	}
+	cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if join, ok := r.(*kmsg.JoinGroupRequest); ok {
+			join.RebalanceTimeoutMillis = min(join.RebalanceTimeoutMillis, mostRebalance)
+		}
+		return nil, nil, false
+	})
 	return &Broker{addr: listener.Addr().String(), cluster: cluster}, nil
 }
+
+// mostRebalance bounds how long a rebalance waits for members, in milliseconds.
+// kfake gives a member that died while it joined no session timeout, and begins
+// the wait anew with every other one who joins; with the minute that a real
+// broker may be asked for, members that give up and come again never meet.
+const mostRebalance = 8000
 
 // Addr is where clients find the broker.
 func (b *Broker) Addr() string { return b.addr }
