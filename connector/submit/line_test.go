@@ -52,16 +52,17 @@ func TestOutageOfAnHourBurnsNoCommand(t *testing.T) {
 		unknown int // at most: the beginning, and one for each trial
 		posts   int // at most, during the outage
 	}{
-		"nobody there":              {notSent, balanceFails(provider.NotSent), 0, beginning},
-		"wrong password":            {answers("10", ""), balanceOf("10", ""), 0, beginning},
-		"account closed":            {answers("11", ""), balanceOf("11", ""), 0, beginning},
-		"account suspended":         {answers("12", ""), balanceOf("12", ""), 0, beginning},
-		"address not allowed":       {answers("13", ""), balanceOf("13", ""), 0, beginning},
-		"no money":                  {answers("2", "余额不足"), balanceOf("0", "0"), 0, beginning},
-		"refused by HTTP":           {fails(provider.LineDown, sms.ProtocolError), balanceFails(provider.LineDown), 0, beginning},
-		"submits refused by HTTP":   {fails(provider.LineDown, sms.ProtocolError), healthy, 0, beginning + 6 + 120},
-		"submits reach nobody":      {notSent, healthy, 0, beginning + 6 + 120},
-		"hangs, the balance too":    {hangs, balanceFails(provider.Unknown), beginning + 5, beginning + 5},
+		"nobody there":            {notSent, balanceFails(provider.NotSent), 0, beginning},
+		"wrong password":          {answers("10", ""), balanceOf("10", ""), 0, beginning},
+		"account closed":          {answers("11", ""), balanceOf("11", ""), 0, beginning},
+		"account suspended":       {answers("12", ""), balanceOf("12", ""), 0, beginning},
+		"address not allowed":     {answers("13", ""), balanceOf("13", ""), 0, beginning},
+		"no money":                {answers("2", "余额不足"), balanceOf("0", "0"), 0, beginning},
+		"refused by HTTP":         {fails(provider.LineDown, sms.ProtocolError), balanceFails(provider.LineDown), 0, beginning},
+		"submits refused by HTTP": {fails(provider.LineDown, sms.ProtocolError), healthy, 0, beginning + 6 + 120},
+		"submits reach nobody":    {notSent, healthy, 0, beginning + 6 + 120},
+		// Tried without proof after 1, 2, 4, 8 minutes and then every ten.
+		"hangs, the balance too":    {hangs, balanceFails(provider.Unknown), beginning + 9, beginning + 9},
 		"hangs, only submits":       {hangs, healthy, beginning + 6 + 80, beginning + 6 + 80},
 		"answers -1":                {answers("-1", ""), healthy, beginning + 6 + 120, beginning + 6 + 120},
 		"throttles":                 {throttle(5 * time.Minute), healthy, 0, commands * 16},
