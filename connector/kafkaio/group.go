@@ -66,7 +66,7 @@ type Group struct {
 	library     *kafka.ConsumerGroup // nil before the first join, and when left before
 	coordinator int32                // below 0: not known
 	current     *Generation
-	counts      map[string]int // partitions of the topics when they were last counted
+	counts      map[string]int // partitions of the topics, as they were assigned or last counted
 }
 
 // joined is what Next returns.
@@ -80,15 +80,24 @@ func (c *Client) JoinGroup(cfg GroupConfig) (*Group, error) {
 	if cfg.RebalanceTimeout == 0 {
 		cfg.RebalanceTimeout = rebalancePatience
 	}
-	leash := newLeash(c.dialer.DialFunc)
+	g := &Group{
+		c:           c,
+		cfg:         cfg,
+		log:         c.log.With("group", cfg.ID),
+		leash:       newLeash(c.dialer.DialFunc),
+		next:        make(chan joined),
+		done:        make(chan struct{}),
+		commits:     make(chan struct{}, 1),
+		coordinator: anyBroker,
+	}
 	dialer := *c.dialer
-	dialer.DialFunc = leash.dial
+	dialer.DialFunc = g.leash.dial
 	library := kafka.ConsumerGroupConfig{
 		ID:                cfg.ID,
 		Brokers:           c.cfg.Brokers,
 		Dialer:            &dialer,
 		Topics:            cfg.Topics,
-		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}, kafka.RoundRobinGroupBalancer{}},
+		GroupBalancers:    []kafka.GroupBalancer{assigner{kafka.RangeGroupBalancer{}, g.assigned}, assigner{kafka.RoundRobinGroupBalancer{}, g.assigned}},
 		HeartbeatInterval: min(heartbeatEvery, c.cfg.SessionTimeout/3),
 		SessionTimeout:    c.cfg.SessionTimeout,
 		Timeout:           coordinatorPatience,
@@ -103,17 +112,7 @@ func (c *Client) JoinGroup(cfg GroupConfig) (*Group, error) {
 		return nil, fmt.Errorf("joining group %q: %w", cfg.ID, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g := &Group{
-		c:           c,
-		cfg:         cfg,
-		log:         c.log.With("group", cfg.ID),
-		leash:       leash,
-		stop:        stop,
-		next:        make(chan joined),
-		done:        make(chan struct{}),
-		commits:     make(chan struct{}, 1),
-		coordinator: anyBroker,
-	}
+	g.stop = stop
 	g.wg.Go(func() { g.run(ctx, library) })
 	return g, nil
 }
@@ -214,18 +213,21 @@ func (g *Group) offer(ctx context.Context, theirs *kafka.Generation) {
 // watch counts partitions, and ends the generation by returning when there are
 // others than before. The leader of the group then assigns them.
 func (g *Group) watch(ctx context.Context) {
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
+	// The first look is not at once: a broker that lags behind would have the
+	// members rebalance without pause.
+	timer := time.NewTimer(heartbeatEvery)
+	defer timer.Stop()
 	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
 		counts, err := g.count(ctx)
 		if err == nil && g.changed(counts) {
 			return
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
+		timer.Reset(watchEvery)
 	}
 }
 

@@ -117,12 +117,12 @@ func (b broker) start()  { kafkaSh(b.t, "start", b.id) }
 func (b broker) freeze() { kafkaSh(b.t, "freeze", b.id) }
 func (b broker) thaw()   { kafkaSh(b.t, "thaw", b.id) }
 
-// whole waits until every replica of a topic, and of the offsets, is in sync.
-func whole(t *testing.T, topic string) {
+// whole waits until every replica of the topics is in sync.
+func whole(t *testing.T, names ...string) {
 	t.Helper()
 	adm := admin(t)
 	until(t, "all replicas are in sync", func(ctx context.Context) bool {
-		topics, err := adm.ListTopicsWithInternal(ctx, topic, "__consumer_offsets")
+		topics, err := adm.ListTopicsWithInternal(ctx, names...)
 		if err != nil || topics.Error() != nil {
 			return false
 		}
@@ -230,7 +230,7 @@ func TestMembershipAndFenceOutliveTheirCoordinator(t *testing.T) {
 	if !b.alone {
 		b.start()
 	}
-	whole(t, topic)
+	whole(t, topic, "__consumer_offsets")
 	commitAll(t, topic, members, 9)
 }
 
