@@ -5,9 +5,10 @@ package broker
 import (
 	"context"
 	"net"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Config says what the broker is like.
@@ -21,8 +22,11 @@ type Config struct {
 
 // Broker is a running broker.
 type Broker struct {
-	addr    string
-	cluster *kfake.Cluster
+	addr     string
+	cluster  *kfake.Cluster
+	client   *kgo.Client // of its own groups
+	stop     context.CancelFunc
+	watching sync.WaitGroup
 }
 
 // Start listens and serves until Close.
@@ -50,24 +54,25 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		listener.Close() //nolint:errcheck // the cluster's error says more
 		return nil, err
 	}
-	cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		if join, ok := r.(*kmsg.JoinGroupRequest); ok {
-			join.RebalanceTimeoutMillis = min(join.RebalanceTimeoutMillis, mostRebalance)
-		}
-		return nil, nil, false
-	})
-	return &Broker{addr: listener.Addr().String(), cluster: cluster}, nil
+	client, err := kgo.NewClient(kgo.SeedBrokers(listener.Addr().String()))
+	if err != nil {
+		cluster.Close()
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b := &Broker{addr: listener.Addr().String(), cluster: cluster, client: client, stop: stop}
+	heard := listen(cluster)
+	b.watching.Go(func() { heard.expel(run, client) })
+	return b, nil
 }
-
-// mostRebalance bounds how long a rebalance waits for members, in milliseconds.
-// kfake gives a member that died while it joined no session timeout, and begins
-// the wait anew with every other one who joins; with the minute that a real
-// broker may be asked for, members that give up and come again never meet.
-const mostRebalance = 8000
 
 // Addr is where clients find the broker.
 func (b *Broker) Addr() string { return b.addr }
 
 // Close ends the broker. With a StateDir everything that was acknowledged is kept.
-func (b *Broker) Close() { b.cluster.Close() }
+func (b *Broker) Close() {
+	b.stop()
+	b.watching.Wait()
+	b.client.Close()
+	b.cluster.Close()
+}
