@@ -11,7 +11,7 @@
 #   kafka.sh with COMMAND    run a command with KAFKA_SH (this file) and KAFKA_BROKERS (plain listeners) set;
 #                            where no broker runs, three do while the command does
 #
-# Listeners of broker N (1, 2, 3):
+# Listeners of broker N (1, 2, 3); KAFKA_PORTS replaces the 19 in front:
 #   127.0.0.1:1909N  plain text; whoever comes this way may do everything
 #   127.0.0.1:1919N  SASL over TLS (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512): users smsbridge and nobody
 #   127.0.0.1:1929N  mutual TLS: the certificate's common name is the user (client)
@@ -24,6 +24,7 @@ root=$(cd "$here/../.." && pwd)
 home=${KAFKA_HOME:-$root/.cache/kafka}
 password=test-only-password
 heap=${KAFKA_HEAP:-384m}
+ports=${KAFKA_PORTS:-19}
 
 fetch() {
   [ -e "$home/lib/.complete" ] && return
@@ -36,14 +37,14 @@ java_() { java -cp "$home/lib/*" "$@"; }
 
 properties() { # N COUNT
   local n=$1 count=$2 voters="" i
-  for i in $(seq 1 "$count"); do voters+="${voters:+,}$i@127.0.0.1:1939$i"; done
+  for i in $(seq 1 "$count"); do voters+="${voters:+,}$i@127.0.0.1:${ports}39$i"; done
   local replicas=$((count < 3 ? 1 : 3)) insync=$((count < 3 ? 1 : 2))
   cat <<EOF
 process.roles=broker,controller
 node.id=$n
 controller.quorum.voters=$voters
-listeners=PLAIN://127.0.0.1:1909$n,SASL://127.0.0.1:1919$n,MTLS://127.0.0.1:1929$n,CONTROLLER://127.0.0.1:1939$n
-advertised.listeners=PLAIN://127.0.0.1:1909$n,SASL://127.0.0.1:1919$n,MTLS://127.0.0.1:1929$n
+listeners=PLAIN://127.0.0.1:${ports}09$n,SASL://127.0.0.1:${ports}19$n,MTLS://127.0.0.1:${ports}29$n,CONTROLLER://127.0.0.1:${ports}39$n
+advertised.listeners=PLAIN://127.0.0.1:${ports}09$n,SASL://127.0.0.1:${ports}19$n,MTLS://127.0.0.1:${ports}29$n
 listener.security.protocol.map=PLAIN:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAIN
 controller.listener.names=CONTROLLER
@@ -88,7 +89,7 @@ pid() { cat "$home/broker-$1.pid"; }
 await() { # COUNT: every broker answers and every one of them is known
   local deadline=$((SECONDS + 120)) i
   for i in $(seq 1 "$1"); do
-    until (exec 3<>"/dev/tcp/127.0.0.1/1919$i") 2>/dev/null; do
+    until (exec 3<>"/dev/tcp/127.0.0.1/${ports}19$i") 2>/dev/null; do
       if ((SECONDS > deadline)) || ! kill -0 "$(pid "$i")" 2>/dev/null; then
         echo "kafka.sh: broker $i did not come up, see $home/broker-$i.log" >&2
         tail -n 20 "$home/broker-$i.log" >&2
@@ -103,6 +104,10 @@ up() {
   local count=${1:-3} n
   fetch
   down
+  if (exec 3<>/dev/tcp/127.0.0.1/${ports}091) 2>/dev/null; then
+    echo "kafka.sh: something else listens on port ${ports}091, perhaps the brokers of another KAFKA_HOME; choose other ports by KAFKA_PORTS" >&2
+    exit 1
+  fi
   mkdir -p "$home/certs"
   (cd "$root" && go run ./deploy/kafka/certs "$home/certs")
   for n in $(seq 1 "$count"); do
@@ -140,9 +145,9 @@ addresses() { # PORT-PREFIX
 settings() {
   local brokers
   case $1 in
-  plain) brokers=$(addresses 1909) ;;
-  sasl) brokers=$(addresses 1919) ;;
-  mtls) brokers=$(addresses 1929) ;;
+  plain) brokers=$(addresses "${ports}09") ;;
+  sasl) brokers=$(addresses "${ports}19") ;;
+  mtls) brokers=$(addresses "${ports}29") ;;
   *) usage ;;
   esac
   echo "export SMSBRIDGE_KAFKA_BROKERS=$brokers"
@@ -160,7 +165,7 @@ with() { # COMMAND...
     trap down EXIT
     up 3
   fi
-  brokers=$(addresses 1909)
+  brokers=$(addresses "${ports}09")
   KAFKA_SH=$here/kafka.sh KAFKA_BROKERS=$brokers "$@"
 }
 
