@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -127,22 +126,4 @@ func grant(t *testing.T, user string, rights ...right) {
 			})
 		}
 	}
-}
-
-// limit is how long brokers may take for anything on a busy machine.
-const limit = 2 * time.Minute
-
-// until repeats a question until the answer is yes.
-func until(t *testing.T, what string, yes func(context.Context) bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	var pause backoff
-	begun := time.Now()
-	for !yes(ctx) {
-		if err := pause.wait(ctx); err != nil {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-	t.Logf("after %s: %s", time.Since(begun).Round(time.Millisecond), what)
 }
