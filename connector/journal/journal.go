@@ -49,7 +49,7 @@ type Source interface {
 	Position() int64
 }
 
-// Config of a Journal. Everything is needed.
+// Config of a Journal. Everything is needed but Store.
 type Config struct {
 	Group          string
 	Topic          string // the journal's
@@ -60,6 +60,13 @@ type Config struct {
 	Producer Producer
 	Offsets  Offsets
 	Fetch    func(kafkaio.FetchConfig) Source
+
+	// Store keeps what is remembered over a take-over and a restart. It may be
+	// nil: then memory does, and each take-over reads the whole window.
+	Store *Store
+	// Identity names the cluster and the topics, those of today: a topic that was
+	// made anew has another one. It is needed where there is a Store.
+	Identity func(context.Context) (string, error)
 
 	Log   *slog.Logger
 	Meter metric.Meter
@@ -85,6 +92,8 @@ func New(c Config) (*Journal, error) {
 		return nil, errors.New("journal: SessionTimeout and Window must be above zero")
 	case c.Producer == nil || c.Offsets == nil || c.Fetch == nil || c.Log == nil || c.Meter == nil:
 		return nil, errors.New("journal: Producer, Offsets, Fetch, Log and Meter are needed")
+	case c.Store != nil && c.Identity == nil:
+		return nil, errors.New("journal: a Store needs an Identity")
 	}
 	if c.reached == nil {
 		c.reached = func(point) {}

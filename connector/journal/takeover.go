@@ -93,7 +93,32 @@ func (l *Ledger) replay(ctx context.Context) error {
 		l.halt(HaltLostStart, fmt.Errorf("the journal starts at %d, above the replay start %d", from, l.previous.Replay))
 		return nil
 	}
+	resumed, err := l.resume(ctx, from)
+	if err != nil {
+		return err
+	}
 	f := fold{ledger: l}
+	if err := f.readFrom(ctx, resumed); err != nil {
+		return err
+	}
+	if f.stale && resumed > from { // then the store spared us what is in doubt now
+		l.forgetAll()
+		f = fold{ledger: l, read: f.read}
+		if err := f.readFrom(ctx, from); err != nil {
+			return err
+		}
+	}
+	t.metrics.replayed.Add(ctx, int64(f.read))
+	if l.halted == nil {
+		f.conclude()
+	}
+	return nil
+}
+
+// readFrom takes up every record from a position to the listed end.
+func (f *fold) readFrom(ctx context.Context, from int64) error {
+	l := f.ledger
+	t := l.tenure
 	source := t.config.Fetch(kafkaio.FetchConfig{Topic: t.config.Topic, Partition: l.partition, Offset: from})
 	for source.Position() < l.base && l.halted == nil {
 		records, err := source.Next(ctx)
@@ -108,11 +133,8 @@ func (l *Ledger) replay(ctx context.Context) error {
 				break
 			}
 			f.take(&records[i])
+			l.newest = spot{records[i].Offset, records[i].Value}
 		}
-	}
-	t.metrics.replayed.Add(ctx, int64(f.read))
-	if l.halted == nil {
-		f.conclude()
 	}
 	return nil
 }
