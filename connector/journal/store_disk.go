@@ -53,8 +53,10 @@ func OpenStore(dir string, log *slog.Logger) (*Store, error) {
 func openStore(dir string, fs vfs.FS, secure func(string) error, log *slog.Logger) (*Store, error) {
 	s := &Store{dir: dir, fs: fs, secure: secure, log: log, shelves: make(map[int]*shelf)}
 	var err error
-	s.disk, err = s.open()
-	return s, err
+	if s.disk, err = s.open(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Close writes down what is still in memory. Without it the next process reads

@@ -189,7 +189,7 @@ func TestKilledStoreHasEveryIDBelowItsClaim(t *testing.T) {
 	var images []*vfs.MemFS
 	s := memStore(t, fs)
 	shelf := openShelf(t, s, 0)
-	const ids = 40_000
+	const ids = 20_000
 	for n := range int64(ids) {
 		shelf.put(numbered(n), entry{offset: n, status: sms.Accepted, at: time.Now(), done: n})
 		if n%100 == 99 {
