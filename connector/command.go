@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -79,9 +80,19 @@ func (t *task) settle(ctx context.Context) error {
 		return t.repeat()
 	case t.fault != nil:
 		return t.refuse()
+	case t.verdict.Kind == journal.Lost:
+		result := t.submitter.Interrupted(t.cmd)
+		return t.tell(&result, nil)
 	case t.verdict.Kind == journal.Repeat:
-		return t.tell(t.submitter.Duplicate(t.cmd, t.verdict.First), nil)
+		return t.refuseRepeat()
+	default:
+		return t.carry(ctx)
 	}
+}
+
+// carry has the command submitted. A thousand of them may wait in here at once,
+// so results go by pointer: what stands on each stack is what the process needs.
+func (t *task) carry(ctx context.Context) error {
 	// With one part, what came of it and what came of the command is one record
 	// of the journal.
 	history := t.verdict.History
@@ -90,7 +101,7 @@ func (t *task) settle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
 	}
-	t.remember(&t.cmd, &result)
+	t.remember(&t.cmd, result)
 	return t.tell(result, guard)
 }
 
@@ -111,14 +122,21 @@ func (t *task) refuse() error {
 	if err := t.events.deadLetter(t.work, t.rec, t.fault); err != nil {
 		return err
 	}
-	return t.tell(t.submitter.Invalid(t.cmd, t.fault), nil)
+	result := t.submitter.Invalid(t.cmd, t.fault)
+	return t.tell(&result, nil)
+}
+
+// refuseRepeat tells that the id was used before.
+func (t *task) refuseRepeat() error {
+	result := t.submitter.Duplicate(t.cmd, t.verdict.First)
+	return t.tell(&result, nil)
 }
 
 // tell writes the verdict down and publishes it. Losing it would leave the caller
 // in doubt, so it is told even if the stop has come meanwhile; the work context
 // bounds that.
-func (t *task) tell(result sms.Result, guard *journal.Guard) error {
-	message := t.events.result(result)
+func (t *task) tell(result *sms.Result, guard *journal.Guard) error {
+	message := t.events.result(*result)
 	err := t.ledger.Finish(t.work, t.ref, guard, journal.Final{
 		Status: result.Status, Revision: result.Revision, Submissions: result.Submissions, Message: message,
 	})
@@ -130,15 +148,17 @@ func (t *task) tell(result sms.Result, guard *journal.Guard) error {
 
 // submit asks for the command's result. A panic on the way may have come before
 // or after the request: nobody knows, and that is what the result says.
-func (t *task) submit(ctx context.Context, history submit.History, guard submit.Guard) (result sms.Result, err error) {
+func (t *task) submit(ctx context.Context, history submit.History, guard submit.Guard) (result *sms.Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			t.log.Error("a command made the connector fail", "partition", t.rec.Partition, "offset", t.rec.Offset,
 				"panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			result, err = t.submitter.Interrupted(t.cmd), nil
+			interrupted := t.submitter.Interrupted(t.cmd)
+			result, err = &interrupted, nil
 		}
 	}()
-	return t.submitter.Submit(ctx, t.work, t.cmd, history, guard)
+	submitted, err := t.submitter.Submit(ctx, t.work, t.cmd, history, guard)
+	return &submitted, err
 }
 
 // remember lets the reports of this process's submits find their command.
@@ -151,7 +171,7 @@ func (c *Connector) remember(cmd *sms.Command, result *sms.Result) {
 		}
 		if origin == nil {
 			origin = &sms.Origin{
-				CommandID: cmd.ID, Command: cmd.Source, Key: cmd.Key, Class: cmd.Class, Metadata: cmd.Metadata,
+				CommandID: cmd.ID, Command: cmd.Source, Key: bytes.Clone(cmd.Key), Class: cmd.Class, Metadata: cmd.Metadata,
 				SubmittedAt: s.SubmittedAt, Trace: result.Trace,
 			}
 		}

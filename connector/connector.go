@@ -46,6 +46,8 @@ type Config struct {
 	Admin    telemetry.Admin
 	Log      *slog.Logger
 	Meter    metric.Meter
+
+	reached func(point string) // see journal.Config; for tests
 }
 
 // Connector is one running bridge.
@@ -75,7 +77,7 @@ type Connector struct {
 
 // busyPerSubmit is how many commands may be on their way for each submit that
 // may be in flight: while one is being answered, others are being made durable.
-const busyPerSubmit = 3
+const busyPerSubmit = 2
 
 // Run runs the connector until ctx ends, then stops in order: what was begun is
 // finished within Grace, committed, and the group is left. A second thought
@@ -176,8 +178,9 @@ func build(cfg Config) (*Connector, error) {
 		Group: cfg.Group, Topic: cfg.Topics.Journal, Commands: cfg.Topics.Commands,
 		SessionTimeout: cfg.Kafka.SessionTimeout, Window: cfg.DedupeWindow,
 		Producer: c.events.producer, Offsets: c.kafka,
-		Fetch: func(f kafkaio.FetchConfig) journal.Source { return c.kafka.Fetcher(f) },
-		Log:   cfg.Log, Meter: cfg.Meter,
+		Fetch:      func(f kafkaio.FetchConfig) journal.Source { return c.kafka.Fetcher(f) },
+		Partitions: partitionsOf(c.kafka, cfg.Topics.Journal),
+		Log:        cfg.Log, Meter: cfg.Meter, Reached: cfg.reached,
 	})
 	if err != nil {
 		return nil, err

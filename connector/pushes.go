@@ -56,4 +56,4 @@ func (p pushes) DeadLetter(ctx context.Context, raw push.Raw, cause error) error
 var _ push.Sink = pushes{}
 
 // recentSubmits is how many submits a process remembers for their reports.
-const recentSubmits = 50_000
+const recentSubmits = 20_000

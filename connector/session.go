@@ -12,15 +12,24 @@ import (
 	"smsbridge/connector/kafkaio"
 )
 
+// What the process holds in memory is shared by its partitions, so that it does
+// not grow with their number; each gets between the least and the most.
 const (
-	// windowRecords bounds the records of one partition between watermark and
-	// fetch: a command that waits for its retry holds back at most so many.
-	windowRecords = 1024
-	// windowBytes is shared by the partitions of the process, so that memory
-	// does not grow with their number.
-	windowBytes = 32 << 20
-	// leastWindowBytes lets several of the largest commands into every window.
-	leastWindowBytes = 256 << 10
+	// A window holds the records of a partition between watermark and fetch: a
+	// command that waits for its retry holds back at most so many others.
+	windowsPerSubmit = 4 // records for each submit that may be in flight
+	leastWindow      = 256
+	mostWindow       = 1024
+
+	windowBytes      = 32 << 20
+	leastWindowBytes = 256 << 10 // several of the largest commands
+
+	fetchBytes      = 4 << 20
+	leastFetchBytes = 128 << 10
+	mostFetchBytes  = 1 << 20
+)
+
+const (
 	// advancePause is how often the watermarks are looked at. Fences, which
 	// carry them, go out far more often while there is work.
 	advancePause = 20 * time.Millisecond
@@ -41,6 +50,8 @@ func (c *Connector) consume(ctx context.Context) error {
 			return nil //nolint:nilerr // asked to stop
 		case errors.Is(err, kafkaio.ErrUnauthorized):
 			return err
+		case errors.Is(err, errMended):
+			c.log.Info("a halted partition is mended, joining again")
 		case !errors.Is(err, journal.ErrRejoin):
 			c.log.Error("partitions given up, joining again", "error", err)
 			sleep(ctx, rejoinPause)
@@ -126,6 +137,7 @@ func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map
 		}
 	}
 	g.Go(func() error { return c.revise(ctx, tenure) })
+	g.Go(func() error { return c.awaitMend(ctx, tenure) })
 	g.Go(func() error {
 		tick := time.NewTicker(advancePause)
 		defer tick.Stop()
@@ -145,6 +157,34 @@ func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map
 	return g.Wait()
 }
 
+// mendPause is how often partitions that are halted are looked at again.
+const mendPause = 30 * time.Second
+
+// errMended is why the group is left and joined anew: a partition that was
+// halted can be worked on.
+var errMended = errors.New("what halted a partition is mended")
+
+// awaitMend looks at halted partitions now and then: an operator decides in the
+// journal, or mends the topic, and need not restart anything.
+func (c *Connector) awaitMend(ctx context.Context, tenure *journal.Tenure) error {
+	pause := time.NewTicker(mendPause)
+	defer pause.Stop()
+	for {
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil
+		}
+		mended, err := tenure.Mended(ctx)
+		switch {
+		case mended:
+			return errMended
+		case err != nil && ctx.Err() == nil:
+			c.log.Warn("halted partitions not looked at, trying again", "error", err)
+		}
+	}
+}
+
 // advance tells the journal, which commits, how far the window has got.
 func (p *assigned) advance() {
 	if p.window != nil {
@@ -160,8 +200,12 @@ func (c *Connector) prepareParts(tenure *journal.Tenure, ids []int) map[int]*ass
 		if p.ledger.Halted() != nil {
 			continue
 		}
-		p.fetcher = c.kafka.Fetcher(kafkaio.FetchConfig{Topic: c.cfg.Topics.Commands, Partition: id, Offset: p.ledger.Start()})
-		p.window = intake.NewWindow(p.ledger.Start(), windowRecords, max(windowBytes/len(ids), leastWindowBytes))
+		p.fetcher = c.kafka.Fetcher(kafkaio.FetchConfig{
+			Topic: c.cfg.Topics.Commands, Partition: id, Offset: p.ledger.Start(),
+			MaxBytes: min(max(fetchBytes/len(ids), leastFetchBytes), mostFetchBytes),
+		})
+		records := min(max(windowsPerSubmit*c.cfg.Submit.MaxInFlight/len(ids), leastWindow), mostWindow)
+		p.window = intake.NewWindow(p.ledger.Start(), records, max(windowBytes/len(ids), leastWindowBytes))
 		p.intake = intake.NewPartition(intake.Config{
 			Source: p.fetcher, Window: p.window, Pool: c.pool, Ordering: c.cfg.Ordering,
 			Open: func(rec kafkaio.Record) intake.Work { return c.open(p.ledger, rec) },

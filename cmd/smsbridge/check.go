@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/metric/noop"
 	nooptrace "go.opentelemetry.io/otel/trace/noop"
 
 	"smsbridge/config"
-	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/provider"
 )
 
@@ -39,6 +36,11 @@ func (l *checklist) say(what string, err error) bool {
 	return true
 }
 
+// note prints what is worth knowing and no fault.
+func (l *checklist) note(what string) {
+	fmt.Fprintf(l.out, "note  %s\n", what)
+}
+
 // check tells whether run would work, and sends nothing.
 func check(ctx context.Context, stdout io.Writer) error {
 	c, err := config.Load()
@@ -53,47 +55,6 @@ func check(ctx context.Context, stdout io.Writer) error {
 		return errChecks
 	}
 	return nil
-}
-
-func checkKafka(ctx context.Context, list *checklist, c config.Config) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	settings, err := kafkaConfig(c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		list.say("kafka settings", err)
-		return
-	}
-	client, err := kafkaio.Open(settings)
-	if err != nil {
-		list.say("kafka settings", err)
-		return
-	}
-	defer client.Close() //nolint:errcheck // nothing was written
-	if !list.say("kafka answers and knows us", client.Probe(ctx)) {
-		return
-	}
-	checkTopics(ctx, list, client, c)
-}
-
-func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, c config.Config) {
-	t := c.Topics
-	commands := 0
-	for _, name := range []string{t.Commands, t.Results, t.Reports, t.Inbound, t.DeadLetter, t.Account} {
-		found, err := client.Topics(ctx, name)
-		topic, exists := found[name]
-		if err == nil && !exists {
-			err = fmt.Errorf("does not exist; create it, or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start")
-		}
-		if !list.say(fmt.Sprintf("topic %s, %d partitions", name, topic.Partitions), err) {
-			continue
-		}
-		if name == t.Commands {
-			commands = topic.Partitions
-		}
-		if slices.Contains([]string{t.Results, t.Reports}, name) && topic.Partitions != commands {
-			fmt.Fprintf(list.out, "note  topic %s has not as many partitions as %s: joins of the two must move data\n", name, t.Commands)
-		}
-	}
 }
 
 func checkProvider(ctx context.Context, list *checklist, c config.Config) {

@@ -25,6 +25,8 @@ const usage = `usage: smsbridge [command]
 
   run      carry commands until SIGTERM or SIGINT (the default)
   check    validate the configuration, reach Kafka and the provider, send nothing
+  journal  status | adopt -from GROUP | accept-loss -partition N: look at halted
+           partitions and decide about them
   config   print the effective configuration and every variable with its default
   version  print the version
 
@@ -57,6 +59,11 @@ func command(args []string, stdout, stderr io.Writer) error {
 	name := "run"
 	if len(args) > 0 {
 		name = args[0]
+	}
+	if name == "journal" {
+		ctx, stop := untilSignal()
+		defer stop()
+		return journalCommand(ctx, args[1:], stdout)
 	}
 	if len(args) > 1 {
 		return fmt.Errorf("%q: %s takes no arguments, its settings are environment variables; %w", args[1], name, errUsage)

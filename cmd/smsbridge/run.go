@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"smsbridge/codec/sms"
@@ -33,6 +34,9 @@ func run(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	c.ReportSecrets(log)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	who := instance()
 	watch, err := telemetry.Setup(ctx, telemetry.Config{Account: c.Provider.Account, Instance: who, Version: release, Log: log})
 	if err != nil {
@@ -53,6 +57,10 @@ func run(ctx context.Context, stderr io.Writer) error {
 	log.Info("stopped as asked")
 	return nil
 }
+
+// gcPercent trades CPU, of which there is some to spare, for memory: most of it
+// is short-lived, and the default lets the heap double before it is collected.
+const gcPercent = 50
 
 // flush exports what telemetry still holds; a collector that is away must not
 // hold up the stop.
@@ -83,13 +91,10 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		return connector.Config{}, err
 	}
 	w := connector.Config{
-		Account: c.Provider.Account,
-		Version: release,
-		Group:   c.Kafka.Group,
-		Topics: connector.Topics{
-			Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
-			Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account, Journal: c.Topics.Journal,
-		},
+		Account:         c.Provider.Account,
+		Version:         release,
+		Group:           c.Kafka.Group,
+		Topics:          topicsOf(c),
 		Ordering:        intake.Ordering(c.Commands.Ordering),
 		DedupeWindow:    c.Commands.DedupeWindow,
 		StateDir:        c.Life.StateDir,

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type cluster struct {
 	starts    map[int]int64
 	committed map[int]kafkaio.Committed
 	gen       int32
+	short     int   // how many journal partitions there are; 0: enough
+	broken    int64 // position of a batch that nobody can read; 0: none
 	posts     []post
 	results   []published
 }
@@ -73,10 +76,17 @@ type logSource struct {
 
 func (s *logSource) Position() int64 { return s.at }
 
+func (s *logSource) Skip(next int64) { s.at = next }
+
 func (s *logSource) Next(ctx context.Context) ([]kafkaio.Record, error) {
 	for {
 		s.c.mu.Lock()
 		all := s.c.logs[s.partition]
+		if b := s.c.broken; b > 0 && s.partition == 0 && s.at <= b && b < int64(len(all)) {
+			s.at = b
+			s.c.mu.Unlock()
+			return nil, &kafkaio.BatchError{Topic: journalTopic, Offset: b, Next: b + 1, Err: kafkaio.ErrCorrupt}
+		}
 		if s.at < int64(len(all)) {
 			records := append([]kafkaio.Record(nil), all[s.at:]...)
 			s.at = int64(len(all))
@@ -131,9 +141,14 @@ func (c *cluster) process(t *testing.T, change func(*Config)) *process {
 		Group: "smsbridge", Topic: journalTopic, Commands: commandsTopic, SessionTimeout: session, Window: 48 * time.Hour,
 		Producer: p, Offsets: c, Log: slog.New(slog.DiscardHandler), Meter: metricnoop.NewMeterProvider().Meter(""),
 		Fetch: func(f kafkaio.FetchConfig) Source { return &logSource{c, f.Partition, f.Offset} },
+		Partitions: func(context.Context) (int, error) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return cmp.Or(c.short, 100), nil
+		},
 	}
-	cfg.reached = func(at point) {
-		if at == p.crashAt {
+	cfg.Reached = func(at string) {
+		if point(at) == p.crashAt {
 			if p.times.Add(-1) == 0 {
 				p.die()
 			}
@@ -307,6 +322,8 @@ func (p *process) decide(l *Ledger, ref Ref, v Verdict, policy sms.OnUnknown, pr
 		return p.finish(l, ref, nil, sms.Duplicate, 0, nil)
 	case Settled:
 		return nil
+	case Lost:
+		return p.finish(l, ref, nil, sms.Unknown, 1, nil)
 	case Fresh, Begun:
 	}
 	var part submit.Part

@@ -1,6 +1,9 @@
 package journal
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // HaltReason says in one word why a partition is not worked on.
 type HaltReason string
@@ -18,7 +21,23 @@ const (
 	// HaltOtherGroup: another group was active within the window. Two groups do
 	// not fence each other.
 	HaltOtherGroup HaltReason = "other_group"
+	// HaltNoPartition: the journal topic has fewer partitions than the command topic.
+	HaltNoPartition HaltReason = "missing_partition"
 )
+
+// Remedy says in a sentence what an operator can do.
+func (r HaltReason) Remedy() string {
+	switch r {
+	case HaltFormat:
+		return "run the newer version again; if that cannot be: smsbridge journal accept-loss"
+	case HaltOtherGroup:
+		return "stop the other group; if this one takes its place: smsbridge journal adopt -from GROUP"
+	case HaltNoPartition:
+		return "give the journal topic as many partitions as the command topic"
+	default:
+		return "find out why Kafka lost records; then smsbridge journal accept-loss"
+	}
+}
 
 // Halt is why a partition is not worked on.
 type Halt struct {
@@ -29,7 +48,7 @@ type Halt struct {
 
 // Error implements error.
 func (h *Halt) Error() string {
-	return fmt.Sprintf("journal partition %d halted (%s): %v; see smsbridge journal status", h.Partition, h.Reason, h.Err)
+	return fmt.Sprintf("journal partition %d halted (%s): %v; %s", h.Partition, h.Reason, h.Err, h.Reason.Remedy())
 }
 
 // Unwrap gives the cause.
@@ -39,8 +58,30 @@ func (h *Halt) Unwrap() error { return h.Err }
 func (l *Ledger) halt(reason HaltReason, err error) {
 	if l.halted == nil {
 		l.halted = &Halt{Partition: l.partition, Reason: reason, Err: err}
-		l.tenure.config.Log.Error("partition halted", "partition", l.partition, "reason", string(reason), "error", err)
 	}
+}
+
+// reportHalts logs what the take-over found.
+func (t *Tenure) reportHalts() {
+	for _, l := range t.ledgers {
+		if h := l.halted; h != nil {
+			t.config.Log.Error("partition halted", "partition", l.partition, "reason", string(h.Reason), "error", h.Err, "remedy", h.Reason.Remedy())
+		}
+	}
+}
+
+// haltMissing halts the partitions that the journal topic does not have.
+func (t *Tenure) haltMissing(ctx context.Context) error {
+	n, err := t.config.Partitions(ctx)
+	if err != nil {
+		return fmt.Errorf("journal: partitions of its topic: %w", err)
+	}
+	for _, l := range t.ledgers {
+		if l.partition >= n {
+			l.halt(HaltNoPartition, fmt.Errorf("the journal topic has %d partitions", n))
+		}
+	}
+	return nil
 }
 
 func (l *Ledger) isHalted() bool { return l.halted != nil }

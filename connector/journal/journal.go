@@ -47,6 +47,8 @@ type Generation interface {
 type Source interface {
 	Next(ctx context.Context) ([]kafkaio.Record, error)
 	Position() int64
+	// Skip moves on past what cannot be read.
+	Skip(next int64)
 }
 
 // Config of a Journal. Everything is needed but Store.
@@ -60,6 +62,8 @@ type Config struct {
 	Producer Producer
 	Offsets  Offsets
 	Fetch    func(kafkaio.FetchConfig) Source
+	// Partitions counts those of the journal topic.
+	Partitions func(ctx context.Context) (int, error)
 
 	// Store keeps what is remembered over a take-over and a restart. It may be
 	// nil: then memory does, and each take-over reads the whole window.
@@ -71,8 +75,9 @@ type Config struct {
 	Log   *slog.Logger
 	Meter metric.Meter
 
-	// reached is called at each named point where a process can die; tests do.
-	reached func(point)
+	// Reached is told the name of each point where a process can die, when it is
+	// reached: tests end or freeze the process there. It must not block. Nil: nobody.
+	Reached func(point string)
 }
 
 // Journal makes submits safe against a second sender, in all partitions that
@@ -90,13 +95,13 @@ func New(c Config) (*Journal, error) {
 		return nil, errors.New("journal: Group, Topic and Commands are needed")
 	case c.SessionTimeout <= 0 || c.Window <= 0:
 		return nil, errors.New("journal: SessionTimeout and Window must be above zero")
-	case c.Producer == nil || c.Offsets == nil || c.Fetch == nil || c.Log == nil || c.Meter == nil:
-		return nil, errors.New("journal: Producer, Offsets, Fetch, Log and Meter are needed")
+	case c.Producer == nil || c.Offsets == nil || c.Fetch == nil || c.Partitions == nil || c.Log == nil || c.Meter == nil:
+		return nil, errors.New("journal: Producer, Offsets, Fetch, Partitions, Log and Meter are needed")
 	case c.Store != nil && c.Identity == nil:
 		return nil, errors.New("journal: a Store needs an Identity")
 	}
-	if c.reached == nil {
-		c.reached = func(point) {}
+	if c.Reached == nil {
+		c.Reached = func(string) {}
 	}
 	m, err := newMetrics(c.Meter)
 	if err != nil {

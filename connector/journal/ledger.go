@@ -17,13 +17,15 @@ import (
 type Ledger struct {
 	tenure    *Tenure
 	partition int
-	halted    error // set by the take-over
+	halted    *Halt // set by the take-over
 
 	// Set by the take-over.
 	start    int64 // committed offset
 	found    kafkaio.Committed
-	previous metadata       // of the commit that was found
-	known    bool           // previous was found and is not stale
+	previous metadata // of the commit that was found
+	known    bool     // previous was found and is not stale
+	newer    error    // the metadata is of a newer version
+	decided  decisions
 	base     int64          // the journal's end when we listed it
 	unsent   []unsentIntent // others' open intents that were never fenced
 
@@ -70,7 +72,12 @@ func newLedger(t *Tenure, partition int) *Ledger {
 }
 
 // Halted says why the partition must not be worked on, nil if it may.
-func (l *Ledger) Halted() error { return l.halted }
+func (l *Ledger) Halted() error {
+	if l.halted == nil {
+		return nil // not a nil pointer in an error
+	}
+	return l.halted
+}
 
 // Start is the committed offset: where fetching begins.
 func (l *Ledger) Start() int64 { return l.start }
@@ -122,6 +129,9 @@ const (
 	Repeat
 	// Begun says that others left it under way; History goes to submit.
 	Begun
+	// Lost says that what the journal knew of it may be lost, which an operator
+	// accepted: it is told as unknown and never submitted.
+	Lost
 )
 
 // Judge says what is known of a command. It must be asked for every command in
@@ -142,12 +152,18 @@ func (l *Ledger) Judge(ref Ref) Verdict {
 	}
 	if s != nil && s.tried() {
 		l.begin(id, ref.Offset)
+		if l.decided.lost(ref.Offset) {
+			return Verdict{Kind: Lost}
+		}
 		return Verdict{Kind: Begun, History: s.history()}
 	}
 	if first, ok := l.repeats(id, ref); ok {
 		return Verdict{Kind: Repeat, First: first}
 	}
 	l.begin(id, ref.Offset)
+	if l.decided.lost(ref.Offset) {
+		return Verdict{Kind: Lost}
+	}
 	return Verdict{Kind: Fresh}
 }
 
@@ -213,6 +229,9 @@ func (l *Ledger) Finish(ctx context.Context, ref Ref, g *Guard, f Final) error {
 	}
 	if g != nil {
 		g.attach(&r)
+	}
+	if l.decided.lost(ref.Offset) {
+		r.sent = append(r.sent, l.sentParts(ref)...)
 	}
 	return l.finish(ctx, &r)
 }

@@ -6,6 +6,10 @@ import (
 	"fmt"
 )
 
+// metadataFormat is the newest version that this program understands, and the
+// one that it writes.
+const metadataFormat = 1
+
 // metadata stands beside the committed offset and goes with it in one commit:
 // what is committed and what is fenced cannot come apart.
 type metadata struct {
@@ -53,7 +57,7 @@ func (o offsets) has(behind int64) bool {
 // stays under 200 bytes, at an orderly end under 3 KiB; brokers take 4 KiB by
 // default.
 func (m metadata) String() string {
-	m.Version = format
+	m.Version = metadataFormat
 	b, err := json.Marshal(m)
 	if err != nil {
 		panic(err) // numbers alone
@@ -71,8 +75,8 @@ func parseMetadata(s string) (metadata, error) {
 		return metadata{}, errNoMetadata
 	}
 	switch {
-	case m.Version > format:
-		return metadata{}, fmt.Errorf("%w: metadata %d, this program knows up to %d", errFormat, m.Version, format)
+	case m.Version > metadataFormat:
+		return metadata{}, fmt.Errorf("%w: metadata %d, this program knows up to %d", errFormat, m.Version, metadataFormat)
 	case m.Version < 1, m.Base < 0, m.Fenced < m.Base, m.Replay < 0, m.Tail < 0, m.Replay > m.Fenced:
 		return metadata{}, errNoMetadata
 	}

@@ -43,20 +43,10 @@ import (
 
 // takeOver makes the partitions ours, after the generation was joined.
 func (t *Tenure) takeOver(ctx context.Context, partitions []int) error {
-	if err := t.readCommitted(ctx, partitions); err != nil { // after joining: commits of older generations fail from here on
+	if err := t.look(ctx, partitions); err != nil {
 		return err
 	}
-	t.reached(afterRead)
-	err := t.each(ctx, func(ctx context.Context, l *Ledger) error {
-		if err := l.listEnd(ctx); err != nil { // after joining: an intent that is not below was never fenced
-			return err
-		}
-		t.reached(afterList)
-		return l.replay(ctx)
-	})
-	if err != nil {
-		return err
-	}
+	t.reportHalts()
 	t.reached(afterReplay)
 	if err := t.confirm(ctx); err != nil { // before releasing: a zombie that comes late to its take-over must not release its successor's intents
 		return err
@@ -70,6 +60,34 @@ func (t *Tenure) takeOver(ctx context.Context, partitions []int) error {
 	}
 	t.reached(afterTakeOver)
 	return nil
+}
+
+// look learns all that there is to know, and changes nothing.
+func (t *Tenure) look(ctx context.Context, partitions []int) error {
+	if err := t.readCommitted(ctx, partitions); err != nil { // after joining: commits of older generations fail from here on
+		return err
+	}
+	t.reached(afterRead)
+	if err := t.haltMissing(ctx); err != nil {
+		return err
+	}
+	return t.each(ctx, func(ctx context.Context, l *Ledger) error {
+		if err := l.listEnd(ctx); err != nil { // after joining: an intent that is not below was never fenced
+			return err
+		}
+		t.reached(afterList)
+		if err := l.replay(ctx); err != nil {
+			return err
+		}
+		again, err := l.consult(ctx) // an operator may have decided about what halts
+		if err != nil || !again {
+			return err
+		}
+		if err := l.listEnd(ctx); err != nil {
+			return err
+		}
+		return l.replay(ctx)
+	})
 }
 
 // begin is the way to a POST. It returns when the POST is allowed.

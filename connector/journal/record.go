@@ -10,10 +10,15 @@ import (
 	"smsbridge/connector/kafkaio"
 )
 
-// format is the version of the records that this program writes, and the newest
-// that it understands. A record of a newer one may say something that changes
-// the meaning of all the others, so it halts the partition.
-const format = 1
+// format is the newest version of the records that this program understands. A
+// record of a newer one may say something that changes the meaning of all the
+// others, so it halts the partition. A record is written in the oldest version
+// that has its kind, so that an older program runs on until an operator decided
+// something.
+const (
+	format         = 2
+	formatOfOthers = 1
+)
 
 // maxRecipients bounds what a record may claim; a command's 64 KiB hold fewer.
 const maxRecipients = 1 << 16
@@ -30,6 +35,10 @@ const (
 	// final: what came of the command. It may carry the last attempt's outcome
 	// as well, as done would.
 	final
+	// adopted: the records of another group below are ours.
+	adopted
+	// pardoned: what is lost or cannot be read below is accepted as lost.
+	pardoned
 )
 
 // record is one record of the journal. It holds neither number nor text.
@@ -56,6 +65,10 @@ type record struct {
 	sent     []int      // final: parts that it tells as accepted or unknown
 	revision int        // final
 	message  kafkaio.Message
+
+	from     string // adopted: the other group, which had committed ref.Offset
+	metadata string // pardoned: beside the committed offset at that time
+	until    int64  // pardoned: commands from ref.Offset up to here are in doubt
 }
 
 // about reports whether the record says what came of an attempt.
@@ -71,7 +84,7 @@ var (
 // version, kind, owner, generation, group, offset, id, fingerprint, and then by
 // kind; numbers as varints, strings and byte slices behind their length.
 func (r *record) encode(b []byte) []byte {
-	b = append(b, format, byte(r.kind))
+	b = append(b, r.version(), byte(r.kind))
 	b = binary.BigEndian.AppendUint64(b, r.owner)
 	b = binary.AppendVarint(b, int64(r.gen))
 	b = appendText(b, r.group)
@@ -96,8 +109,20 @@ func (r *record) encode(b []byte) []byte {
 			b = binary.AppendVarint(b, int64(part))
 		}
 		b = appendMessage(b, &r.message)
+	case adopted:
+		b = appendText(b, r.from)
+	case pardoned:
+		b = appendText(b, r.metadata)
+		b = binary.AppendVarint(b, r.until)
 	}
 	return b
+}
+
+func (r *record) version() byte {
+	if r.kind == adopted || r.kind == pardoned {
+		return format
+	}
+	return formatOfOthers
 }
 
 func (r *record) appendPart(b []byte) []byte {
@@ -194,6 +219,11 @@ func decode(value []byte) (record, error) {
 			r.sent = append(r.sent, d.small())
 		}
 		d.message(&r.message)
+	case adopted:
+		r.from = d.text()
+	case pardoned:
+		r.metadata = d.text()
+		r.until = d.int()
 	default:
 		d.fail(fmt.Errorf("kind %d is not known", r.kind))
 	}

@@ -43,6 +43,8 @@ func samples() map[string]record {
 				Headers: []kafkaio.Header{{Key: "ce_id", Value: []byte("1")}},
 			}
 		}),
+		"adopted":     with(func(r *record) { r.kind, r.from = adopted, "elsewhere" }),
+		"pardoned":    with(func(r *record) { r.kind, r.metadata, r.until = pardoned, `{"v":1}`, 50 }),
 		"final alone": with(func(r *record) { r.kind, r.status, r.message.Value = final, sms.Expired, []byte{} }),
 	}
 }
@@ -94,7 +96,7 @@ func FuzzDecode(f *testing.F) {
 
 func TestMetadataIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	m := metadata{Version: format, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
+	m := metadata{Version: metadataFormat, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
 	got, err := parseMetadata(m.String())
 	if err != nil || !reflect.DeepEqual(got, m) {
 		t.Errorf("read %+v, wrote %+v, error %v", got, m, err)
@@ -106,7 +108,7 @@ func TestMetadataIsReadAsItWasWritten(t *testing.T) {
 
 func TestMetadataPassesOnWhatIsPublishedWithinTheBrokersLimit(t *testing.T) {
 	t.Parallel()
-	m := metadata{Version: format, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
+	m := metadata{Version: metadataFormat, Owner: 1<<64 - 1, Base: 1 << 60, Fenced: 1<<60 + 5, Replay: 3, Tail: 2}
 	for _, behind := range []int64{0, 7, 8, 1023, 8*mostTold - 1, 8 * mostTold, -1} {
 		m.Told.add(behind)
 	}

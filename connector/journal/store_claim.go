@@ -40,6 +40,7 @@ type savedStory struct {
 	Ref      Ref
 	Attempts []savedAttempt
 	Finals   []savedFinal
+	Lost     bool
 }
 
 type savedAttempt struct {
@@ -58,7 +59,7 @@ type savedFinal struct {
 }
 
 func (s *story) save() savedStory {
-	saved := savedStory{Ref: s.ref}
+	saved := savedStory{Ref: s.ref, Lost: s.lost}
 	for _, a := range s.attempts {
 		saved.Attempts = append(saved.Attempts, savedAttempt{a.at, a.owner, a.part, a.first, a.last, a.freed, a.came})
 	}
@@ -69,7 +70,7 @@ func (s *story) save() savedStory {
 }
 
 func (s *savedStory) story() *story {
-	restored := &story{ref: s.Ref}
+	restored := &story{ref: s.Ref, lost: s.Lost}
 	for _, a := range s.Attempts {
 		restored.attempts = append(restored.attempts, attempt{a.At, a.Owner, a.Part, a.First, a.Last, a.Freed, a.Came})
 	}
@@ -182,9 +183,7 @@ func (l *Ledger) holds(ctx context.Context, c *claim, start int64) (bool, error)
 // forgetAll undoes a replay, and what the store added to it.
 func (l *Ledger) forgetAll() {
 	l.shelf.clear()
-	clear(l.stories)
-	clear(l.underWay)
-	l.firsts = nil
+	l.forget()
 }
 
 // claim tells the store how far it is complete, and lets it write that down.

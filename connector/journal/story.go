@@ -13,6 +13,7 @@ type story struct {
 	ref      Ref
 	attempts []attempt // in the order of their intents
 	finals   []verdictAt
+	lost     bool // some of it may be missing
 }
 
 // attempt is one intent and what came of it.
@@ -47,6 +48,7 @@ func (s *story) add(r *record, at int64) {
 		if r.names >= 0 {
 			s.note(r)
 		}
+	case adopted, pardoned: // about no command
 	}
 	if r.kind == final && !slices.ContainsFunc(s.finals, func(v verdictAt) bool { return v.at == at }) {
 		s.finals = append(s.finals, verdictAt{at: at, status: r.status, revision: r.revision, sent: r.sent})
@@ -126,6 +128,9 @@ func (s *story) parts() map[int]*told {
 // resolved reports whether every part has an answer. One whose only attempts
 // were released has none: it was told as unknown and stays so.
 func (s *story) resolved() bool {
+	if s.lost {
+		return false
+	}
 	parts := s.parts()
 	for i := range s.attempts {
 		t := parts[s.attempts[i].part]
@@ -220,7 +225,9 @@ func (t *told) asPart() submit.Part {
 	p := submit.Part{First: t.first, Last: t.last, Attempts: t.attempts}
 	switch {
 	case t.yes != nil:
-		p.Done = t.yes
+		yes := *t.yes
+		yes.PossibleDuplicate = yes.PossibleDuplicate || t.doubts > 0 // the other attempt may have been carried out too
+		p.Done = &yes
 	case t.doubts > 0:
 		p.Doubts = t.doubts + t.nos
 	default:

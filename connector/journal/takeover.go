@@ -42,7 +42,7 @@ func (t *Tenure) readCommitted(ctx context.Context, partitions []int) error {
 		l.watermark = l.start
 		switch l.previous, err = parseMetadata(l.found.Metadata); {
 		case errors.Is(err, errFormat):
-			l.halt(HaltFormat, err)
+			l.newer = err
 		case l.found.Offset < 0: // never committed: a first start, most likely
 		case err != nil:
 			t.config.Log.Warn("no metadata beside the committed offset: whatever the journal leaves open is in doubt",
@@ -57,6 +57,10 @@ func (t *Tenure) readCommitted(ctx context.Context, partitions []int) error {
 // listEnd finds out how far there is to replay.
 func (l *Ledger) listEnd(ctx context.Context) error {
 	t := l.tenure
+	if l.newer != nil && !l.decided.pardon {
+		l.halt(HaltFormat, l.newer)
+		return nil
+	}
 	begun := time.Now()
 	for {
 		end, err := t.config.Offsets.EndOffset(ctx, t.config.Topic, l.partition)
@@ -93,6 +97,7 @@ func (l *Ledger) replay(ctx context.Context) error {
 		l.halt(HaltLostStart, fmt.Errorf("the journal starts at %d, above the replay start %d", from, l.previous.Replay))
 		return nil
 	}
+	l.previous.Tail = max(l.previous.Tail, from) // what is gone cannot be dealt with
 	resumed, err := l.resume(ctx, from)
 	if err != nil {
 		return err
@@ -109,7 +114,7 @@ func (l *Ledger) replay(ctx context.Context) error {
 		}
 	}
 	t.metrics.replayed.Add(ctx, int64(f.read))
-	if l.halted == nil {
+	if l.halted == nil && !l.decided.met {
 		f.conclude()
 	}
 	return nil
@@ -122,6 +127,10 @@ func (f *fold) readFrom(ctx context.Context, from int64) error {
 	source := t.config.Fetch(kafkaio.FetchConfig{Topic: t.config.Topic, Partition: l.partition, Offset: from})
 	for source.Position() < l.base && l.halted == nil {
 		records, err := source.Next(ctx)
+		if next, ok := l.decided.skips(err); ok {
+			source.Skip(next)
+			continue
+		}
 		if err != nil {
 			if l.unreadable(err) {
 				return nil
@@ -168,6 +177,8 @@ func (f *fold) take(rec *kafkaio.Record) {
 	l := f.ledger
 	r, err := decode(rec.Value)
 	switch {
+	case err != nil && l.decided.excuses(rec.Offset):
+		return
 	case errors.Is(err, errFormat):
 		l.halt(HaltFormat, fmt.Errorf("position %d: %w", rec.Offset, err))
 		return
@@ -178,10 +189,14 @@ func (f *fold) take(rec *kafkaio.Record) {
 	f.read++
 	r.at = rec.Time
 	window := l.tenure.config.Window
-	if r.group != l.tenure.config.Group {
+	if !l.ours(r.group, rec.Offset) {
 		if time.Since(r.at) < window {
 			l.halt(HaltOtherGroup, fmt.Errorf("group %q wrote at position %d", r.group, rec.Offset))
 		}
+		return
+	}
+	if r.kind == adopted || r.kind == pardoned {
+		l.meet(&r, rec.Offset)
 		return
 	}
 	if f.past(&r, rec.Offset) {
@@ -259,6 +274,7 @@ func (f *fold) conclude() {
 	doubts := 0
 	for _, offset := range slices.Sorted(maps.Keys(l.stories)) {
 		s := l.stories[offset]
+		s.lost = s.lost || l.decided.lost(offset)
 		for i := range s.attempts {
 			if a := &s.attempts[i]; a.open() && l.known && l.previous.unsent(a.owner, a.at) {
 				a.freed = true

@@ -196,7 +196,7 @@ func (t *Tenure) gap() {
 	}
 }
 
-func (t *Tenure) reached(p point) { t.config.reached(p) }
+func (t *Tenure) reached(p point) { t.config.Reached(string(p)) }
 
 // sleep returns false if the tenure ended meanwhile.
 func (t *Tenure) sleep(d time.Duration) bool {

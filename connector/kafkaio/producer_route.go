@@ -110,7 +110,7 @@ func (p *Producer) identify(ctx context.Context) error {
 		code := kafka.Error(answer.ErrorCode)
 		err := fmt.Errorf("asking for a producer id: %s", title(code))
 		if unauthorized(code) {
-			p.refuseAll(fmt.Errorf("%w: %w: before Kafka 2.8 the user needs IdempotentWrite on the cluster", ErrUnauthorized, err))
+			p.refuseAll(fmt.Errorf("%w: %w: give the user Write by an ACL (see smsbridge topics); before Kafka 2.8 it needs IdempotentWrite on the cluster too", ErrUnauthorized, err))
 		}
 		return err
 	}
@@ -231,8 +231,8 @@ func (p *Producer) refuse(t *outTopic, err error) (over []*sending) {
 func (p *Producer) refuseAll(err error) {
 	var over []*sending
 	p.mu.Lock()
-	for _, t := range p.topics {
-		over = append(over, p.refuse(t, err)...)
+	for name, t := range p.topics {
+		over = append(over, p.refuse(t, fmt.Errorf("topic %s: %w", name, err))...)
 	}
 	p.mu.Unlock()
 	for _, s := range over {

@@ -96,9 +96,16 @@ func (c *Client) GroupRights(ctx context.Context, group string) (Rights, error) 
 
 // operations asks for the authorized operations once.
 func (g *Group) operations(ctx context.Context) (int32, error) {
+	described, err := g.describe(ctx)
+	return described.AuthorizedOperations, err
+}
+
+// describe asks for the group's state and our rights once.
+func (g *Group) describe(ctx context.Context) (describegroups.ResponseGroup, error) {
+	var none describegroups.ResponseGroup
 	broker, err := g.whereabouts(ctx)
 	if err != nil {
-		return 0, err
+		return none, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -106,17 +113,17 @@ func (g *Group) operations(ctx context.Context) (int32, error) {
 	res, err := g.c.transport.RoundTrip(ctx, g.c.addr, &inflexible{routed{Message: req, broker: broker, clientID: g.c.cfg.ClientID}})
 	if err != nil {
 		g.unreachable(err)
-		return 0, err
+		return none, err
 	}
 	described, ok := res.(*answer).Message.(*describegroups.Response)
 	if !ok || len(described.Groups) != 1 || described.Groups[0].GroupID != g.cfg.ID {
-		return 0, fmt.Errorf("the broker's answer to DescribeGroups does not hold group %s alone", g.cfg.ID)
+		return none, fmt.Errorf("the broker's answer to DescribeGroups does not hold group %s alone", g.cfg.ID)
 	}
 	if code := kafka.Error(described.Groups[0].ErrorCode); code != 0 {
 		g.moved(code)
-		return 0, cmp.Or(g.judge(code), fmt.Errorf("describing group %s: %w", g.cfg.ID, code))
+		return none, cmp.Or(g.judge(code), fmt.Errorf("describing group %s: %w", g.cfg.ID, code))
 	}
-	return described.Groups[0].AuthorizedOperations, nil
+	return described.Groups[0], nil
 }
 
 // inflexible is a DescribeGroups before version 5, whose answer kafka-go cannot

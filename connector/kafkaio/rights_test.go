@@ -96,7 +96,7 @@ func TestABrokerThatDoesNotTellRightsIsNotTakenForOneThatGrantsNone(t *testing.T
 		}
 		res := req.ResponseKind().(*kmsg.MetadataResponse)
 		topic := kmsg.NewMetadataResponseTopic()
-		topic.Topic, topic.AuthorizedOperations = kmsg.StringPtr("t"), math.MinInt32
+		topic.Topic, topic.AuthorizedOperations = new("t"), math.MinInt32
 		res.Topics = append(res.Topics, topic)
 		return res, nil, true
 	})

@@ -9,7 +9,7 @@ import (
 // NewLogger makes the log of the process: level debug, info, warn or error,
 // format json or text.
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
-	options := &slog.HandlerOptions{}
+	options := &slog.HandlerOptions{ReplaceAttr: readable}
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("log level %q is none of debug, info, warn, error", level)
@@ -23,4 +23,12 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("log format %q is neither json nor text", format)
 	}
+}
+
+// readable writes durations as people do: JSON's default is nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

@@ -205,3 +205,16 @@ func TestLoggerTakesLevelAndFormat(t *testing.T) {
 		}
 	}
 }
+
+func TestDurationsAreReadableInTheLog(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log, err := NewLogger(&out, "info", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("held", "for", 90*time.Second)
+	if !strings.Contains(out.String(), `"for":"1m30s"`) {
+		t.Error(out.String())
+	}
+}

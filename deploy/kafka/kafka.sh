@@ -7,13 +7,15 @@
 #   kafka.sh freeze N        stop the process of broker N; thaw N wakes it again
 #   kafka.sh start N         start broker N again on its data
 #   kafka.sh tool CLASS ...  run one of Kafka's own tools, e.g. org.apache.kafka.tools.TopicCommand
-#   kafka.sh env plain|sasl  print the connector's settings for this cluster, to be evaluated by a shell
+#   kafka.sh env LISTENER    print the connector's settings for one (plain, sasl or mtls), to be evaluated by a shell
+#   kafka.sh with COMMAND    run a command with KAFKA_SH (this file) and KAFKA_BROKERS (plain listeners) set;
+#                            where no broker runs, three do while the command does
 #
 # Listeners of broker N (1, 2, 3):
 #   127.0.0.1:1909N  plain text; whoever comes this way may do everything
 #   127.0.0.1:1919N  SASL over TLS (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512): users smsbridge and nobody
 #   127.0.0.1:1929N  mutual TLS: the certificate's common name is the user (client)
-# Users by SASL and by certificate may do only what ACLs allow.
+# Users by SASL and by certificate may do only what ACLs allow; nobody is known to PLAIN alone.
 # Needs: a JDK of version 17 or later, Maven, Go. Everything is kept in KAFKA_HOME (default .cache/kafka of the checkout).
 set -euo pipefail
 
@@ -127,35 +129,55 @@ down() {
 
 addresses() { # PORT-PREFIX
   local i list=""
+  if [ ! -e "$home/count" ]; then
+    echo "kafka.sh: no broker runs, start some by: $0 up" >&2
+    exit 1
+  fi
   for i in $(seq 1 "$(cat "$home/count")"); do list+="${list:+,}127.0.0.1:$1$i"; done
   echo "$list"
 }
 
 settings() {
+  local brokers
   case $1 in
-  plain) echo "export SMSBRIDGE_KAFKA_BROKERS=$(addresses 1909)" ;;
-  sasl)
-    echo "export SMSBRIDGE_KAFKA_BROKERS=$(addresses 1919)"
-    echo "export SMSBRIDGE_KAFKA_TLS=true SMSBRIDGE_KAFKA_TLS_CA_FILE=$home/certs/ca.crt"
-    echo "export SMSBRIDGE_KAFKA_SASL_MECHANISM=scram-sha-512 SMSBRIDGE_KAFKA_SASL_USERNAME=smsbridge SMSBRIDGE_KAFKA_SASL_PASSWORD=$password"
-    ;;
+  plain) brokers=$(addresses 1909) ;;
+  sasl) brokers=$(addresses 1919) ;;
+  mtls) brokers=$(addresses 1929) ;;
   *) usage ;;
+  esac
+  echo "export SMSBRIDGE_KAFKA_BROKERS=$brokers"
+  [ "$1" = plain ] && return
+  echo "export SMSBRIDGE_KAFKA_TLS=true SMSBRIDGE_KAFKA_TLS_CA_FILE=$home/certs/ca.crt"
+  case $1 in
+  sasl) echo "export SMSBRIDGE_KAFKA_SASL_MECHANISM=scram-sha-512 SMSBRIDGE_KAFKA_SASL_USERNAME=smsbridge SMSBRIDGE_KAFKA_SASL_PASSWORD=$password" ;;
+  mtls) echo "export SMSBRIDGE_KAFKA_TLS_CERT_FILE=$home/certs/client.crt SMSBRIDGE_KAFKA_TLS_KEY_FILE=$home/certs/client.key" ;;
   esac
 }
 
+with() { # COMMAND...
+  local brokers
+  if [ ! -e "$home/count" ]; then
+    trap down EXIT
+    up 3
+  fi
+  brokers=$(addresses 1909)
+  KAFKA_SH=$here/kafka.sh KAFKA_BROKERS=$brokers "$@"
+}
+
 usage() {
-  sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 }
 
 case ${1:-} in
 up) up "${2:-3}" ;;
 down) down ;;
-kill) kill -9 "$(pid "$2")" ;;
+kill) kill -9 "$(pid "$2")" && rm "$home/broker-$2.pid" ;;
 freeze) kill -STOP "$(pid "$2")" ;;
 thaw) kill -CONT "$(pid "$2")" ;;
 start) start "$2" ;;
 tool) shift && java_ -Xmx128m -Dlog4j2.configurationFile="$here/log4j2.properties" "$@" ;;
 env) settings "${2:-plain}" ;;
+with) shift && with "$@" ;;
 *) usage ;;
 esac

@@ -231,7 +231,7 @@ func (r *Recorder) Settle(ctx context.Context, patience time.Duration) error {
 			last = since
 		}
 		if time.Since(last) > patience {
-			return fmt.Errorf("%w for %v: %d of %d commands answered, lag %d: %w", errStill, patience, answers, commands, lag, err)
+			return errors.Join(fmt.Errorf("%w for %v: %d of %d commands answered, lag %d", errStill, patience, answers, commands, lag), err)
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return err

@@ -98,7 +98,7 @@ func (r *run) raise(ctx context.Context) error {
 		},
 		Provider: []string{
 			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-push-query", "0.1",
-			"-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3", "-report-repeat", "0.2",
+			"-reports", "0.5", "-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3", "-report-repeat", "0.2",
 			"-report-mix", "DELIVRD=92,UNDELIV=4,EXPIRED=2,UNKNOWN=1,MK:0011=1",
 		},
 	})

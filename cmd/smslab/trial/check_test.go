@@ -240,3 +240,16 @@ func TestStopThatWaitedForKafkaInVainIsExcused(t *testing.T) {
 		t.Error("held against it")
 	}
 }
+
+func TestFaultsAtTheSameTimeExcuseItOnce(t *testing.T) {
+	t.Parallel()
+	h := honest()
+	h.Results[7].At = at(70)
+	for range 9 {
+		h.Events = append(h.Events, Event{Kind: Kill, At: at(5), Until: at(6)})
+	}
+	verdict := Check(h)
+	if n, _ := verdict.Smallest("I17"); n == 0 {
+		t.Error("excused more than once")
+	}
+}

@@ -157,26 +157,25 @@ func partitionsMove(v *view) []Violation {
 	return broken
 }
 
-// disturbed is how much of a time faults of the run took.
+// disturbed is how much of a time lay under faults of the run and the session after
+// each.
 func (v *view) disturbed(from, until time.Time) time.Duration {
 	var sum time.Duration
-	for _, e := range v.Events {
-		start, end := e.At, e.Until
-		if e.Kind == Start || e.Kind == Exit || e.Kind == Unclean {
-			continue
-		}
-		if end.IsZero() {
-			end = start
+	for _, e := range v.faults {
+		end := e.At
+		if e.Until.After(end) {
+			end = e.Until
 		}
 		end = end.Add(v.Session)
-		if start.Before(from) {
-			start = from
-		}
 		if end.After(until) {
 			end = until
 		}
-		if end.After(start) {
-			sum += end.Sub(start)
+		if e.At.After(from) {
+			from = e.At
+		}
+		if end.After(from) { // what lies before was counted under an earlier fault
+			sum += end.Sub(from)
+			from = end
 		}
 	}
 	return sum

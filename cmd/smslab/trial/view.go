@@ -16,6 +16,7 @@ type view struct {
 	commandAt   map[Position]*Command
 	byKey       map[string][]*Command // in the order of offsets; nothing without a key
 	byPartition map[int32][]*Command  // in the order of offsets
+	faults      []Event               // what was done to the run, in the order of time
 }
 
 // story is everything about one command id.
@@ -31,6 +32,10 @@ func newView(h *History) *view {
 		History: h, byID: map[string]*story{}, rowsAt: map[Position][]*Result{},
 		commandAt: map[Position]*Command{}, byKey: map[string][]*Command{}, byPartition: map[int32][]*Command{},
 	}
+	v.faults = slices.DeleteFunc(slices.Clone(h.Events), func(e Event) bool {
+		return e.Kind == Start || e.Kind == Exit || e.Kind == Unclean
+	})
+	slices.SortFunc(v.faults, func(a, b Event) int { return a.At.Compare(b.At) })
 	for i := range h.Commands {
 		c := &h.Commands[i]
 		v.commandAt[c.Position] = c
