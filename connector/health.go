@@ -127,5 +127,6 @@ func (c *Connector) prepare(ctx context.Context) error {
 			return fmt.Errorf("topic %s does not exist; create it (smsbridge config names the topics) or set SMSBRIDGE_KAFKA_CREATE_TOPICS=true", name)
 		}
 	}
+	c.warnOfJournal(ctx)
 	return nil
 }

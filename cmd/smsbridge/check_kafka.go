@@ -29,6 +29,7 @@ func checkKafka(ctx context.Context, list *checklist, c config.Config) {
 		return
 	}
 	checkTopics(ctx, list, client, c.Topics)
+	checkJournal(ctx, list, client, c)
 	checkRights(ctx, list, client, c)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -77,5 +78,23 @@ func TestALossIsShownThenAcceptedOnlyWithYes(t *testing.T) {
 	}
 	if told := run(exitFailed, "adopt", "-from", "elsewhere"); !strings.Contains(told, "no offsets") {
 		t.Error("a group that does not exist was adopted")
+	}
+}
+
+func TestCheckTellsAJournalThatForgetsTooSoon(t *testing.T) {
+	t.Parallel()
+	broker := newBroker(t, kfake.SeedTopics(2, topics...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	short := "60000"
+	if _, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "retention.ms", Value: &short}}, "sms.bridge.journal"); err != nil {
+		t.Fatal(err)
+	}
+	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
+	if len(lines) != 1 || !strings.Contains(lines[0], "--topic sms.bridge.journal --add-config retention.ms=345600000") {
+		t.Errorf("got %q", lines)
 	}
 }

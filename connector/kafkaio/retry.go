@@ -37,17 +37,23 @@ func (b *backoff) wait(ctx context.Context) error {
 // persist repeats try until it succeeds, fails for good, or ctx ends, which
 // then tells the last trouble too.
 func (c *Client) persist(ctx context.Context, try func() error) error {
-	var pause backoff
+	var (
+		pause   backoff
+		trouble error
+	)
 	for {
 		err := try()
 		if err == nil || !temporary(err) {
 			return err
 		}
+		if ctx.Err() == nil || trouble == nil {
+			trouble = err // an attempt that ctx cut short tells nothing
+		}
 		if errors.Is(err, kafka.BrokerNotAvailable) {
 			c.refresh()
 		}
 		if ended := pause.wait(ctx); ended != nil {
-			return errors.Join(ended, err)
+			return errors.Join(ended, trouble)
 		}
 	}
 }
