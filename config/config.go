@@ -132,6 +132,6 @@ type Log struct {
 
 // Life is about the process itself.
 type Life struct {
-	StateDir      string        `envconfig:"STATE_DIR" default:"${TMPDIR}/smsbridge" desc:"folder for local caches of internal topics, which may be deleted at any time; nothing is kept there yet"`
+	StateDir      string        `envconfig:"STATE_DIR" default:"${TMPDIR}/smsbridge" desc:"folder for local caches of internal topics, which may be deleted at any time"`
 	ShutdownGrace time.Duration `envconfig:"SHUTDOWN_GRACE" default:"25s" min:"1s" max:"1h" desc:"time for work in flight after a stop signal; longer than PROVIDER_TIMEOUT"`
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Ordering intake.Ordering
 
 	DedupeWindow    time.Duration // how long a command id is remembered
+	StateDir        string        // local caches; may be deleted at any time
 	BalanceInterval time.Duration
 	BalanceLow      float64
 	Rate            float64       // recipients a second of the whole group, 0 is unlimited
@@ -63,6 +64,7 @@ type Connector struct {
 	submitter *submit.Submitter
 	pool      *intake.Pool
 	journal   *journal.Journal
+	store     *journal.Store // nil: its folder cannot be used
 	events    *events
 	recent    *correlate.Recent
 	owned     *owned
@@ -133,7 +135,7 @@ func (c *Connector) bridge(ctx context.Context) error {
 	return g.Wait()
 }
 
-// build makes the parts and puts them together. It does no I/O.
+// build makes the parts and puts them together. Its only I/O is with StateDir.
 func build(cfg Config) (*Connector, error) {
 	c := &Connector{
 		cfg:     cfg,
@@ -166,7 +168,13 @@ func build(cfg Config) (*Connector, error) {
 		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
 		topics:   cfg.Topics,
 	}
+	// A cache is no reason to carry nothing. Without it memory must do, and each
+	// take-over reads the journal of the whole window.
+	if c.store, err = journal.OpenStore(cfg.StateDir, cfg.Log); err != nil {
+		cfg.Log.Warn("the state folder cannot be used, ids are remembered in memory", "folder", cfg.StateDir, "error", err)
+	}
 	c.journal, err = journal.New(journal.Config{
+		Store: c.store, Identity: c.identity,
 		Group: cfg.Group, Topic: cfg.Topics.Journal, Commands: cfg.Topics.Commands,
 		SessionTimeout: cfg.Kafka.SessionTimeout, Window: cfg.DedupeWindow,
 		Producer: c.events.producer, Offsets: c.kafka,
@@ -194,7 +202,28 @@ func (c *Connector) close() error {
 		err = fmt.Errorf("not everything could be written: %w", err)
 	}
 	c.provider.Close()
+	if c.store != nil {
+		if err := c.store.Close(); err != nil {
+			c.log.Warn("the local store was not closed in order; the next start reads more of the journal", "error", err)
+		}
+	}
 	return errors.Join(err, c.kafka.Close())
+}
+
+// identity names the journal that a local store must be about. Names alone do
+// not: a topic that was made anew has the same one.
+func (c *Connector) identity(ctx context.Context) (string, error) {
+	cluster, err := c.kafka.ClusterID(ctx)
+	if err != nil {
+		return "", err
+	}
+	t := c.cfg.Topics
+	topics, err := c.kafka.WaitTopics(ctx, t.Commands, t.Journal)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("cluster %q, commands %q %x, journal %q %x",
+		cluster, t.Commands, topics[t.Commands].ID, t.Journal, topics[t.Journal].ID), nil
 }
 
 // closeTimeout bounds the last writes: by then everything that somebody waited

@@ -97,6 +97,7 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Topics:          topicsOf(c),
 		Ordering:        intake.Ordering(c.Commands.Ordering),
 		DedupeWindow:    c.Commands.DedupeWindow,
+		StateDir:        c.Life.StateDir,
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,
 		Rate:            c.Provider.Rate,

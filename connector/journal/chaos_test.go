@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"smsbridge/codec/sms"
 	"smsbridge/connector/kafkaio"
 )
@@ -38,6 +40,7 @@ type chaos struct {
 	resend   map[Ref]bool
 	outcomes map[Ref][]sms.Status // what the provider did, in order
 	flags    map[Ref][]bool
+	disks    []*vfs.MemFS
 	calm     atomic.Bool // no more faults
 	at       map[Ref]int // partition
 }
@@ -77,7 +80,7 @@ var crashPoints = []point{
 
 // spawn starts a process with a fate.
 func (c *chaos) spawn() *process {
-	p := c.process(c.t, nil)
+	p := c.process(c.t, c.host())
 	p.slow = time.Duration(c.n(8)) * time.Millisecond
 	if !c.calm.Load() && c.one(2) {
 		p.crashAt = crashPoints[c.n(len(crashPoints))]
@@ -101,6 +104,20 @@ func (c *chaos) spawn() *process {
 		return &kafkaio.CommitUnknown{Err: errors.New("no answer")}
 	}
 	return p
+}
+
+// host gives a process a local store or none: an empty one, or what is left of
+// another process's.
+func (c *chaos) host() func(*Config) {
+	if c.one(4) {
+		return nil
+	}
+	fs := vfs.NewCrashableMem()
+	if n := len(c.disks); n > 0 && !c.one(4) {
+		fs = c.disks[c.n(n)].CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: c.n(101), RNG: rand.New(rand.NewPCG(uint64(c.n(1<<30)), 2))})
+	}
+	c.disks = append(c.disks, fs)
+	return withStore(memStore(c.t, fs), "here")
 }
 
 // serve works on the partitions of one generation.

@@ -73,11 +73,16 @@ func (t *Tenure) run(ctx context.Context) {
 	defer close(t.stopped)
 	renew := time.NewTimer(t.renewal())
 	defer renew.Stop()
+	claim := time.NewTicker(claimPause)
+	defer claim.Stop()
 	for {
 		select {
 		case <-t.wake:
 		case <-renew.C:
 			t.renew()
+		case <-claim.C:
+			t.claim()
+			continue
 		case <-t.closing:
 			return
 		case <-t.ended:

@@ -16,6 +16,7 @@
 //	follow.go    the late answers of zombies, and revisions
 //	tail.go      which part of the journal was written by others
 //	store.go     the ids that are remembered
+//	store_*.go   the same in a local folder, and what it claims to know
 //	record.go    the records' encoding
 //	metadata.go  what stands beside the committed offset
 //	model/       the protocol as a game, with every wrong rule found out

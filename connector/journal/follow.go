@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -128,25 +129,35 @@ func (l *Ledger) Answer(ctx context.Context, v Verdict) (kafkaio.Message, error)
 const oneRecord = 4 << 10
 
 func (l *Ledger) resultAt(ctx context.Context, at int64) (kafkaio.Message, error) {
+	rec, err := l.recordAt(ctx, at)
+	if err != nil {
+		return kafkaio.Message{}, fmt.Errorf("journal: result at position %d: %w", at, err)
+	}
+	r, err := decode(rec.Value)
+	if err != nil || r.kind != final {
+		return kafkaio.Message{}, fmt.Errorf("journal: no result at position %d (%w)", at, err)
+	}
+	return r.message, nil
+}
+
+var errGone = errors.New("no record stands there any more")
+
+// recordAt reads the record at a position.
+func (l *Ledger) recordAt(ctx context.Context, at int64) (*kafkaio.Record, error) {
 	c := &l.tenure.config
 	source := c.Fetch(kafkaio.FetchConfig{Topic: c.Topic, Partition: l.partition, Offset: at, MaxBytes: oneRecord})
 	for source.Position() <= at {
 		records, err := source.Next(ctx)
 		if err != nil {
-			return kafkaio.Message{}, fmt.Errorf("journal: result at position %d: %w", at, err)
+			return nil, err
 		}
 		for i := range records {
-			if records[i].Offset != at {
-				continue
+			if records[i].Offset == at {
+				return &records[i], nil
 			}
-			r, err := decode(records[i].Value)
-			if err != nil || r.kind != final {
-				return kafkaio.Message{}, fmt.Errorf("journal: no result at position %d (%w)", at, err)
-			}
-			return r.message, nil
 		}
 	}
-	return kafkaio.Message{}, fmt.Errorf("journal: position %d is gone", at)
+	return nil, errGone
 }
 
 // follow reads what others write into our partitions: the late answers of

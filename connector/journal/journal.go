@@ -51,7 +51,7 @@ type Source interface {
 	Skip(next int64)
 }
 
-// Config of a Journal. Everything is needed.
+// Config of a Journal. Everything is needed but Store.
 type Config struct {
 	Group          string
 	Topic          string // the journal's
@@ -64,6 +64,13 @@ type Config struct {
 	Fetch    func(kafkaio.FetchConfig) Source
 	// Partitions counts those of the journal topic.
 	Partitions func(ctx context.Context) (int, error)
+
+	// Store keeps what is remembered over a take-over and a restart. It may be
+	// nil: then memory does, and each take-over reads the whole window.
+	Store *Store
+	// Identity names the cluster and the topics, those of today: a topic that was
+	// made anew has another one. It is needed where there is a Store.
+	Identity func(context.Context) (string, error)
 
 	Log   *slog.Logger
 	Meter metric.Meter
@@ -90,6 +97,8 @@ func New(c Config) (*Journal, error) {
 		return nil, errors.New("journal: SessionTimeout and Window must be above zero")
 	case c.Producer == nil || c.Offsets == nil || c.Fetch == nil || c.Partitions == nil || c.Log == nil || c.Meter == nil:
 		return nil, errors.New("journal: Producer, Offsets, Fetch, Partitions, Log and Meter are needed")
+	case c.Store != nil && c.Identity == nil:
+		return nil, errors.New("journal: a Store needs an Identity")
 	}
 	if c.Reached == nil {
 		c.Reached = func(string) {}

@@ -38,6 +38,8 @@ type Ledger struct {
 	waiting   []*waiter // for a fence, by position
 	firsts    []first   // first records of offsets that may be open, by position
 	ids       store
+	shelf     *shelf                    // ids, where they are on disk; else nil
+	newest    spot                      // the newest record of the journal that we know
 	stories   map[int64]*story          // by offset: what others left
 	underWay  map[idHash]int64          // lowest offset at which an id is being worked on
 	published offsets                   // those at or above the watermark whose result is published
@@ -258,6 +260,7 @@ func (l *Ledger) send(r *record, acked func(at int64, err error)) {
 		}
 		at := acks[0].Offset
 		l.noteAck(&about, at)
+		l.newest = spot{at, messages[0].Value}
 		acked(at, nil)
 	})
 }

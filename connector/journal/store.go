@@ -38,9 +38,13 @@ type store interface {
 	put(id idHash, e entry)
 	// drop forgets what is known of an id at an offset.
 	drop(id idHash, offset int64)
+	// sweep forgets what left the window, now and then. It spares the commands
+	// from an offset on: what was found of them is still to be told, however old.
+	sweep(below int64)
 }
 
-// memory is a store without a disk.
+// memory is a store without a disk. It serves where no folder can be used, and
+// each take-over fills it anew.
 type memory struct {
 	window time.Duration
 	ids    map[idHash]entry
@@ -86,7 +90,6 @@ func (m *memory) put(id idHash, e entry) {
 	old, ok := m.ids[id]
 	if !ok || old.offset == e.offset {
 		m.ids[id] = e
-		m.sweep()
 		return
 	}
 	list := m.more[id]
@@ -104,28 +107,37 @@ func (m *memory) drop(id idHash, offset int64) {
 	if e, ok := m.ids[id]; ok && e.offset == offset {
 		delete(m.ids, id)
 		if len(list) > 0 {
-			m.ids[id], m.more[id] = list[0], list[1:]
+			m.ids[id] = list[0]
+			m.keep(id, list[1:])
 		}
 		return
 	}
-	m.more[id] = slices.DeleteFunc(list, func(e entry) bool { return e.offset == offset })
+	m.keep(id, slices.DeleteFunc(list, func(e entry) bool { return e.offset == offset }))
+}
+
+func (m *memory) keep(id idHash, list []entry) {
+	if len(list) == 0 {
+		delete(m.more, id)
+		return
+	}
+	m.more[id] = list
 }
 
 func (m *memory) fresh(e *entry) bool { return time.Since(e.at) < m.window }
 
-// sweep forgets what left the window, now and then: looking at everything costs
-// as much as putting it there once more.
-func (m *memory) sweep() {
-	if time.Since(m.swept) < m.window/8 {
+// Looking at everything costs as much as putting it there once more.
+func (m *memory) sweep(below int64) {
+	if time.Since(m.swept) < m.window/buckets {
 		return
 	}
 	m.swept = time.Now()
+	gone := func(e entry) bool { return !m.fresh(&e) && e.offset < below }
+	for id, list := range m.more {
+		m.keep(id, slices.DeleteFunc(list, gone))
+	}
 	for id, e := range m.ids {
-		if !m.fresh(&e) {
+		if gone(e) {
 			m.drop(id, e.offset)
-			if len(m.more[id]) == 0 {
-				delete(m.more, id)
-			}
 		}
 	}
 }

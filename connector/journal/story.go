@@ -36,6 +36,9 @@ type verdictAt struct {
 func (s *story) add(r *record, at int64) {
 	switch r.kind {
 	case intent:
+		if s.attempt(at) != nil {
+			return // the store knew
+		}
 		s.attempts = append(s.attempts, attempt{at: at, owner: r.owner, part: r.part, first: r.first, last: r.last})
 	case released:
 		if a := s.attempt(r.names); a != nil {
@@ -47,7 +50,7 @@ func (s *story) add(r *record, at int64) {
 		}
 	case adopted, pardoned: // about no command
 	}
-	if r.kind == final {
+	if r.kind == final && !slices.ContainsFunc(s.finals, func(v verdictAt) bool { return v.at == at }) {
 		s.finals = append(s.finals, verdictAt{at: at, status: r.status, revision: r.revision, sent: r.sent})
 	}
 }

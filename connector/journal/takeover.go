@@ -99,7 +99,32 @@ func (l *Ledger) replay(ctx context.Context) error {
 		return nil
 	}
 	l.previous.Tail = max(l.previous.Tail, from) // what is gone cannot be dealt with
+	resumed, err := l.resume(ctx, from)
+	if err != nil {
+		return err
+	}
 	f := fold{ledger: l}
+	if err := f.readFrom(ctx, resumed); err != nil {
+		return err
+	}
+	if f.stale && resumed > from { // then the store spared us what is in doubt now
+		l.forgetAll()
+		f = fold{ledger: l, read: f.read}
+		if err := f.readFrom(ctx, from); err != nil {
+			return err
+		}
+	}
+	t.metrics.replayed.Add(ctx, int64(f.read))
+	if l.halted == nil && !l.decided.met {
+		f.conclude()
+	}
+	return nil
+}
+
+// readFrom takes up every record from a position to the listed end.
+func (f *fold) readFrom(ctx context.Context, from int64) error {
+	l := f.ledger
+	t := l.tenure
 	source := t.config.Fetch(kafkaio.FetchConfig{Topic: t.config.Topic, Partition: l.partition, Offset: from})
 	for source.Position() < l.base && l.halted == nil {
 		records, err := source.Next(ctx)
@@ -118,11 +143,8 @@ func (l *Ledger) replay(ctx context.Context) error {
 				break
 			}
 			f.take(&records[i])
+			l.newest = spot{records[i].Offset, records[i].Value}
 		}
-	}
-	t.metrics.replayed.Add(ctx, int64(f.read))
-	if l.halted == nil && !l.decided.met {
-		f.conclude()
 	}
 	return nil
 }
@@ -262,7 +284,7 @@ func (f *fold) conclude() {
 	doubts := 0
 	for _, offset := range slices.Sorted(maps.Keys(l.stories)) {
 		s := l.stories[offset]
-		s.lost = l.decided.lost(offset)
+		s.lost = s.lost || l.decided.lost(offset)
 		for i := range s.attempts {
 			if a := &s.attempts[i]; a.open() && l.known && l.previous.unsent(a.owner, a.at) {
 				a.freed = true

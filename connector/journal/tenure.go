@@ -17,9 +17,10 @@ const atOnce = 4
 // Tenure is the ownership of partitions in one generation.
 type Tenure struct {
 	*Journal
-	gen     Generation
-	owner   uint64
-	ledgers map[int]*Ledger
+	gen      Generation
+	owner    uint64
+	identity string // of what the store must be about
+	ledgers  map[int]*Ledger
 
 	// The committer's alone, after the take-over.
 	lastBegun time.Time
@@ -55,11 +56,15 @@ func (j *Journal) TakeOver(ctx context.Context, gen Generation, partitions []int
 	for _, p := range partitions {
 		t.ledgers[p] = newLedger(t, p)
 	}
+	if err := t.openShelves(ctx); err != nil {
+		return nil, err
+	}
 	if err := t.takeOver(ctx, partitions); err != nil {
 		t.end(ErrClosed) // writes of this attempt that are still to be acked concern nobody
 		close(t.stopped)
 		return nil, err
 	}
+	t.claim()
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t.stop = stop
 	go t.run(run)
@@ -109,6 +114,7 @@ func (t *Tenure) Close(ctx context.Context) error {
 	if err == nil || !errors.Is(err, ErrRejoin) && !errors.Is(err, ErrLost) {
 		t.end(ErrClosed)
 	}
+	t.claim()
 	if errors.Is(err, ErrLost) {
 		return nil // the next owner has it; what is finished here it finds in the journal
 	}
