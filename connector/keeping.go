@@ -47,7 +47,7 @@ func (c *Connector) warnOfJournal(ctx context.Context) {
 	case err != nil && ctx.Err() == nil:
 		c.log.Warn("settings of the journal topic not seen", "error", err)
 	}
-	for _, fault := range JournalFaults(c.cfg.Topics.Journal, settings, c.cfg.DedupeWindow) {
+	for _, fault := range JournalFaults(c.cfg.Topics.Journal, settings, c.cfg.Kept.DedupeWindow) {
 		c.log.Warn("journal topic is not set as it should be", "fault", fault)
 	}
 }

@@ -20,6 +20,9 @@ func leastRights() []kfake.ACL {
 		permit(kmsg.ACLResourceTypeGroup, "smsbridge", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.commands", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.journal", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeGroup, "smsbridge-correlate", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.sendids", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.pushes", kmsg.ACLOperationRead),
 	}
 	for _, topic := range topics[1:] {
 		rules = append(rules, permit(kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationWrite))
@@ -84,18 +87,19 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 
 func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	t.Parallel()
-	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5]), kfake.SeedTopics(2, "sms.reports", "sms.bridge.journal"))
+	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
 	for _, want := range []string{
 		"FAIL  topic sms.deadletter: does not exist; create it",
 		"FAIL  topic sms.bridge.journal has a partition for each of sms.commands: it has 2 instead of 3",
+		"FAIL  topics sms.bridge.sendids and sms.bridge.pushes have as many partitions: they have 2 and 3",
 		"note  topic sms.reports has not as many partitions as sms.commands",
 	} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("%q is missing", want)
 		}
 	}
-	if len(lines) != 3 {
+	if len(lines) != 4 {
 		t.Errorf("got %q", lines)
 	}
 }
