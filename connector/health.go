@@ -113,7 +113,7 @@ func (c *Connector) prepare(ctx context.Context) error {
 		return err
 	}
 	if c.cfg.Create != nil {
-		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.all(c.cfg.Topics, c.cfg.DedupeWindow)...); err != nil {
+		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.all(c.cfg.Topics, c.memory())...); err != nil {
 			return err
 		}
 	}
