@@ -15,45 +15,30 @@ import (
 // Faults says in which ways the settings of a topic let it forget sooner than it
 // may, lose what it has acknowledged, or be slower than need be, each with the
 // remedy. What the settings do not tell is no fault.
-func (p Plan) Faults(settings map[string]string) []string {
+func (t *Topic) Faults(settings map[string]string) []string {
 	var faults []string
 	alter := func(fault, setting string) {
-		faults = append(faults, fmt.Sprintf("topic %s: %s; kafka-configs --alter --topic %s --add-config %s", p.Topic, fault, p.Topic, setting))
+		faults = append(faults, fmt.Sprintf("topic %s: %s; kafka-configs --alter --topic %s --add-config %s", t.Name, fault, t.Name, setting))
 	}
 	if strings.Contains(settings["cleanup.policy"], "compact") {
 		alter("is compacted, which drops what must be kept", "cleanup.policy=delete")
 	}
 	kept, err := strconv.ParseInt(settings["retention.ms"], 10, 64)
-	if err == nil && kept >= 0 && kept < p.Least.Milliseconds() {
-		alter(fmt.Sprintf("forgets after %s, must not before %s: %s", time.Duration(kept)*time.Millisecond, p.Least, p.Lost),
-			fmt.Sprintf("retention.ms=%d", p.Keep.Milliseconds()))
+	if err == nil && kept >= 0 && kept < t.Least.Milliseconds() {
+		alter(fmt.Sprintf("forgets after %s, must not before %s: %s", time.Duration(kept)*time.Millisecond, t.Least, t.Lost),
+			fmt.Sprintf("retention.ms=%d", t.Keep.Milliseconds()))
 	}
-	if bytes := cmp.Or(settings["retention.bytes"], "-1"); bytes != "-1" && p.Least > 0 {
+	if bytes := cmp.Or(settings["retention.bytes"], "-1"); bytes != "-1" && t.Least > 0 {
 		alter("forgets by size (retention.bytes="+bytes+"), perhaps sooner than it may", "retention.bytes=-1")
 	}
 	if settings["unclean.leader.election.enable"] == "true" {
 		alter("may lose what it acknowledged when brokers fail", "unclean.leader.election.enable=false")
 	}
 	compression := settings["compression.type"]
-	if p.Config["compression.type"] != "" && compression != "" && compression != "producer" && compression != "uncompressed" {
+	if t.Config["compression.type"] != "" && compression != "" && compression != "producer" && compression != "uncompressed" {
 		alter("every submit waits while the broker compresses (compression.type="+compression+")", "compression.type=producer")
 	}
 	return faults
-}
-
-// plan is the one of a topic.
-func (c *Connector) plan(topic string) Plan {
-	for _, p := range c.cfg.Topics.Plans(c.memory()) {
-		if p.Topic == topic {
-			return p
-		}
-	}
-	return Plan{Topic: topic}
-}
-
-func (c *Connector) memory() Memory {
-	v := c.cfg.Submit.Validity
-	return Memory{Window: c.cfg.DedupeWindow, Validity: max(v.OTP, v.Notice, v.Marketing)}
 }
 
 // warnOfJournal logs the faults of the journal topic's settings, where we may
@@ -66,7 +51,12 @@ func (c *Connector) warnOfJournal(ctx context.Context) {
 	case err != nil && ctx.Err() == nil:
 		c.log.Warn("settings of the journal topic not seen", "error", err)
 	}
-	for _, fault := range c.plan(c.cfg.Topics.Journal).Faults(settings) {
-		c.log.Warn("journal topic is not set as it should be", "fault", fault)
+	for _, t := range c.cfg.Topics.List(c.cfg.Kept) {
+		if t.Name != c.cfg.Topics.Journal {
+			continue
+		}
+		for _, fault := range t.Faults(settings) {
+			c.log.Warn("journal topic is not set as it should be", "fault", fault)
+		}
 	}
 }

@@ -8,16 +8,16 @@ import (
 
 func TestATopicThatForgetsTooSoonOrLosesIsTold(t *testing.T) {
 	t.Parallel()
-	plans := map[string]Plan{}
-	for _, p := range testTopics.Plans(Memory{Window: time.Hour, Validity: 10 * time.Minute}) {
-		plans[p.Topic] = p
+	topics := map[string]*Topic{}
+	for _, topic := range testTopics.List(Kept{DedupeWindow: time.Hour, Validity: 10 * time.Minute}) {
+		topics[topic.Name] = &topic
 	}
 	for name, tc := range map[string]struct {
 		topic    string
 		settings map[string]string
 		want     string // empty: no fault
 	}{
-		"journal as we create it":  {testTopics.Journal, NewTopics{}.New(plans[testTopics.Journal]).Config, ""},
+		"journal as we create it":  {testTopics.Journal, NewTopics{}.New(*topics[testTopics.Journal]).Config, ""},
 		"journal for ever":         {testTopics.Journal, map[string]string{"retention.ms": "-1"}, ""},
 		"journal not seen":         {testTopics.Journal, nil, ""},
 		"journal too short":        {testTopics.Journal, map[string]string{"retention.ms": "60000"}, "retention.ms=7200000"},
@@ -25,7 +25,7 @@ func TestATopicThatForgetsTooSoonOrLosesIsTold(t *testing.T) {
 		"journal compacted":        {testTopics.Journal, map[string]string{"cleanup.policy": "compact"}, "cleanup.policy=delete"},
 		"journal unclean":          {testTopics.Journal, map[string]string{"unclean.leader.election.enable": "true"}, "unclean.leader.election.enable=false"},
 		"journal compressed":       {testTopics.Journal, map[string]string{"compression.type": "zstd"}, "compression.type=producer"},
-		"commands as we create it": {testTopics.Commands, NewTopics{}.New(plans[testTopics.Commands]).Config, ""},
+		"commands as we create it": {testTopics.Commands, NewTopics{}.New(*topics[testTopics.Commands]).Config, ""},
 		"commands compressed":      {testTopics.Commands, map[string]string{"compression.type": "zstd"}, ""},
 		"commands too short":       {testTopics.Commands, map[string]string{"retention.ms": "60000"}, "retention.ms=604800000"},
 		"commands as the validity": {testTopics.Commands, map[string]string{"retention.ms": "600000"}, ""},
@@ -34,7 +34,7 @@ func TestATopicThatForgetsTooSoonOrLosesIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			faults := plans[tc.topic].Faults(tc.settings)
+			faults := topics[tc.topic].Faults(tc.settings)
 			if len(faults) > 1 || (len(faults) == 1) != (tc.want != "") || len(faults) == 1 && !strings.HasSuffix(faults[0], tc.want) {
 				t.Errorf("%q, want %q", faults, tc.want)
 			}
@@ -44,12 +44,12 @@ func TestATopicThatForgetsTooSoonOrLosesIsTold(t *testing.T) {
 
 func TestTopicsOfThreeReplicasKeepWhatTwoBrokersHave(t *testing.T) {
 	t.Parallel()
-	for _, p := range testTopics.Plans(Memory{Window: time.Hour}) {
+	for _, p := range testTopics.List(Kept{DedupeWindow: time.Hour}) {
 		if (NewTopics{Replicas: 3}).New(p).Config["min.insync.replicas"] != "2" {
-			t.Errorf("%s of three replicas", p.Topic)
+			t.Errorf("%s of three replicas", p.Name)
 		}
 		if _, set := (NewTopics{Replicas: -1}).New(p).Config["min.insync.replicas"]; set {
-			t.Errorf("%s: nobody knows how many replicas it will have", p.Topic)
+			t.Errorf("%s: nobody knows how many replicas it will have", p.Name)
 		}
 	}
 }

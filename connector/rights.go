@@ -29,18 +29,28 @@ const (
 	OnGroup Resource = "group"
 )
 
-// Rights are all that a running connector needs.
-func (t Topics) Rights(group string) []Right {
+// Rights are all that a running connector of some roles needs.
+func (t Topics) Rights(group string, roles Roles) []Right {
 	var list []Right
-	for _, p := range t.Plans(Memory{}) {
-		if p.Read {
-			list = append(list, Right{OpRead, OnTopic, p.Topic})
+	for _, topic := range t.List(Kept{}) {
+		read, write := topic.ReadBy(roles), topic.WrittenBy(roles)
+		if read {
+			list = append(list, Right{OpRead, OnTopic, topic.Name})
 		}
-		if p.Write {
-			list = append(list, Right{OpWrite, OnTopic, p.Topic})
+		if write {
+			list = append(list, Right{OpWrite, OnTopic, topic.Name})
+		}
+		if !read && !write && topic.SeenBy(roles) {
+			list = append(list, Right{OpDescribe, OnTopic, topic.Name})
 		}
 	}
-	return append(list, Right{OpRead, OnGroup, group})
+	if roles.Intake {
+		list = append(list, Right{OpRead, OnGroup, group})
+	}
+	if roles.Correlate {
+		list = append(list, Right{OpRead, OnGroup, CorrelateGroup(group)})
+	}
+	return list
 }
 
 // Tool is a command of the program that works beside running connectors.

@@ -2,108 +2,152 @@ package connector
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	"smsbridge/connector/kafkaio"
 )
 
+// Roles are what a process does. Every role of a deployment must be taken by
+// some process.
+type Roles struct {
+	Intake    bool // submits commands
+	Push      bool // takes what the provider pushes
+	Correlate bool // finds the command of each delivery report
+}
+
+func (r Roles) share(other Roles) bool {
+	return r.Intake && other.Intake || r.Push && other.Push || r.Correlate && other.Correlate
+}
+
 // Topics names the topics of one deployment.
 type Topics struct {
 	Commands, Results, Reports, Inbound, DeadLetter, Account string
-	Journal                                                  string // internal
+	Journal, Sendids, Pushes                                 string // internal
 }
 
-// everything lists all topics.
-func (t Topics) everything() []string {
-	return append(t.output(), t.Commands, t.Journal)
+// Topic is one of them as it should be: it is created so, told so to those who
+// create it, and compared with what is there.
+type Topic struct {
+	Name        string
+	Read, Write Roles
+	Describe    Roles         // these only count its partitions
+	Keep        time.Duration // retention that it is created with
+	Least       time.Duration // with less, Lost happens; 0: nothing does
+	Lost        string
+	Joined      bool              // with the commands; better with as many partitions, as that moves no data
+	Config      map[string]string // beside retention and cleanup
 }
 
-// output lists the topics that are written to.
-func (t Topics) output() []string {
-	return []string{t.Results, t.Reports, t.Inbound, t.DeadLetter, t.Account}
+// ReadBy reports whether one of the roles reads it.
+func (t *Topic) ReadBy(r Roles) bool { return t.Read.share(r) }
+
+// WrittenBy reports whether one of the roles writes it.
+func (t *Topic) WrittenBy(r Roles) bool { return t.Write.share(r) }
+
+// SeenBy reports whether one of the roles has anything to do with it.
+func (t *Topic) SeenBy(r Roles) bool {
+	return t.ReadBy(r) || t.WrittenBy(r) || t.Describe.share(r)
 }
 
-// Memory says for how long things must be known.
-type Memory struct {
-	Window   time.Duration // of command ids
-	Validity time.Duration // the longest of a command
+// Kept is for how long the past matters.
+type Kept struct {
+	DedupeWindow   time.Duration
+	ReportDeadline time.Duration
+	Validity       time.Duration // the longest of a command
 }
 
-// Plan is a topic as it should be: it is created so, told so to those who create
-// it, and compared with what is there.
-type Plan struct {
-	Topic       string
-	Read, Write bool // what a running connector does with it
-	// Paired: its partition N belongs to the commands' partition N, and must
-	// be there. Joined: it is better so, as joins then move no data.
-	Paired, Joined bool
-	Keep           time.Duration     // retention that it is created with
-	Least          time.Duration     // below it Lost happens; 0: nothing does
-	Lost           string            // what happens to it, or because of it
-	Config         map[string]string // beside the retention
-}
-
-// How long created topics keep their records.
+// How long records are kept that are for others.
 const (
 	keepOutputs     = 7 * 24 * time.Hour
 	keepDeadLetters = 30 * 24 * time.Hour
 )
 
-// Plans are all topics as they should be. None is compacted: the key of a result
-// or report is not what it is about.
-func (t Topics) Plans(m Memory) []Plan {
-	plain := func() map[string]string { return map[string]string{"cleanup.policy": "delete"} }
-	// A journal that forgets by size, or waits while the broker compresses what
-	// we sent as it is, would break or slow down every submit.
-	journal := plain()
-	journal["retention.bytes"] = "-1"
-	journal["compression.type"] = "producer"
-	return []Plan{
+// List is every topic. It is the one place that says what is done with each.
+func (t Topics) List(k Kept) []Topic {
+	// Internal topics are kept for twice as long as what stands in them matters:
+	// a standstill must not cost the past.
+	reports := max(2*k.ReportDeadline, keepOutputs)
+	return []Topic{
 		{
-			Topic: t.Commands, Read: true, Keep: max(keepOutputs, 2*m.Validity), Config: plain(),
-			Least: m.Validity, Lost: "commands that wait, as behind a held line, are deleted unsent while they are still valid",
+			Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: max(keepOutputs, 2*k.Validity),
+			Least: k.Validity, Lost: "commands that wait, as behind a held line, are deleted unsent while they are valid",
 		},
-		{Topic: t.Results, Write: true, Joined: true, Keep: keepOutputs, Config: plain()},
-		{Topic: t.Reports, Write: true, Joined: true, Keep: keepOutputs, Config: plain()},
-		{Topic: t.Inbound, Write: true, Keep: keepOutputs, Config: plain()},
-		{Topic: t.DeadLetter, Write: true, Keep: keepDeadLetters, Config: plain()},
-		{Topic: t.Account, Write: true, Keep: keepOutputs, Config: plain()},
+		{Name: t.Results, Write: Roles{Intake: true}, Keep: keepOutputs, Joined: true},
+		{Name: t.Reports, Write: Roles{Correlate: true}, Keep: keepOutputs, Joined: true},
+		{Name: t.Inbound, Write: Roles{Push: true}, Keep: keepOutputs},
+		{Name: t.DeadLetter, Write: Roles{Intake: true, Push: true, Correlate: true}, Keep: keepDeadLetters},
+		{Name: t.Account, Write: Roles{Intake: true}, Keep: keepOutputs},
 		{
-			Topic: t.Journal, Read: true, Write: true, Paired: true, Keep: 2 * m.Window, Config: journal,
-			Least: m.Window, Lost: "command ids are forgotten too soon, and partitions halt",
+			Name: t.Journal, Read: Roles{Intake: true}, Write: Roles{Intake: true}, Keep: 2 * k.DedupeWindow,
+			Least: k.DedupeWindow, Lost: "command ids are forgotten too soon, and partitions halt",
+			// Every submit would wait for a broker that compresses what we sent plain.
+			Config: map[string]string{"retention.bytes": "-1", "compression.type": "producer"},
+		},
+		{
+			Name: t.Sendids, Read: Roles{Correlate: true}, Write: Roles{Intake: true, Correlate: true}, Keep: reports,
+			Least: k.ReportDeadline, Lost: "delivery reports no longer find their commands",
+		},
+		{
+			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: reports,
+			Least: k.ReportDeadline, Lost: "delivery reports that wait for their command are lost",
 		},
 	}
 }
+
+// used lists the names of the topics that the roles have to do with.
+func (t Topics) used(r Roles) []string {
+	return t.names(func(topic *Topic) bool { return topic.SeenBy(r) })
+}
+
+// written lists the names of those that the roles write to.
+func (t Topics) written(r Roles) []string {
+	return t.names(func(topic *Topic) bool { return topic.WrittenBy(r) })
+}
+
+func (t Topics) names(which func(*Topic) bool) []string {
+	var names []string
+	for _, topic := range t.List(Kept{}) {
+		if which(&topic) && !slices.Contains(names, topic.Name) {
+			names = append(names, topic.Name)
+		}
+	}
+	return names
+}
+
+// CorrelateGroup is the consumer group of the processes that correlate.
+func CorrelateGroup(group string) string { return group + "-correlate" }
 
 // NewTopics says how missing topics are created.
 type NewTopics struct {
 	Partitions, Replicas int
 }
 
-// insync is min.insync.replicas of topics of so many replicas: with it, what was
-// acknowledged survives the loss of a broker.
+// With min.insync.replicas of three or more replicas, what was acknowledged
+// survives the loss of a broker.
 const (
-	insync        = "2"
-	insyncFromRep = 3
+	insync         = "2"
+	insyncReplicas = 3
 )
 
-// New is the topic of a plan as it is created.
-func (n NewTopics) New(p Plan) kafkaio.NewTopic {
-	config := maps.Clone(p.Config)
-	config["retention.ms"] = strconv.FormatInt(p.Keep.Milliseconds(), 10)
-	if n.Replicas >= insyncFromRep {
+// New is a topic as it is created. None is compacted: no key is what its record
+// is about.
+func (n NewTopics) New(t Topic) kafkaio.NewTopic {
+	config := map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(t.Keep.Milliseconds(), 10)}
+	maps.Copy(config, t.Config)
+	if n.Replicas >= insyncReplicas {
 		config["min.insync.replicas"] = insync
 	}
-	return kafkaio.NewTopic{Name: p.Topic, Partitions: n.Partitions, Replicas: n.Replicas, Config: config}
+	return kafkaio.NewTopic{Name: t.Name, Partitions: n.Partitions, Replicas: n.Replicas, Config: config}
 }
 
-// all lists every topic as it is created where it is missing.
-func (n NewTopics) all(t Topics, m Memory) []kafkaio.NewTopic {
-	plans := t.Plans(m)
-	list := make([]kafkaio.NewTopic, len(plans))
-	for i, p := range plans {
-		list[i] = n.New(p)
+// Missing lists every topic as it is created where it is missing.
+func (n NewTopics) Missing(t Topics, k Kept) []kafkaio.NewTopic {
+	all := t.List(k)
+	list := make([]kafkaio.NewTopic, len(all))
+	for i := range all {
+		list[i] = n.New(all[i])
 	}
 	return list
 }

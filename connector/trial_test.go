@@ -133,7 +133,7 @@ func play(t *testing.T, seed uint64, struck *tally) {
 func (th *theatre) raise() {
 	th.t.Helper()
 	var err error
-	th.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(th.network.Listen), kfake.SeedTopics(trialParts, testTopics.everything()...))
+	th.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(th.network.Listen), kfake.SeedTopics(trialParts, testTopics.used(Roles{true, true, true})...))
 	if err != nil {
 		th.t.Fatal(err)
 	}

@@ -48,7 +48,9 @@ func check(ctx context.Context, stdout io.Writer) error {
 	list := &checklist{out: stdout}
 	list.say("configuration", nil)
 	checkKafka(ctx, list, c)
-	checkProvider(ctx, list, c)
+	if c.Life.Roles.Has("intake") {
+		checkProvider(ctx, list, c)
+	}
 	if list.failed {
 		return errChecks
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 
 	"smsbridge/config"
 	"smsbridge/connector"
@@ -29,10 +30,16 @@ func checkKafka(ctx context.Context, list *checklist, c config.Config) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*checkTimeout)
 	defer cancel()
-	plans := topicsOf(c).Plans(memoryOf(c))
-	checkTopics(ctx, list, client, plans, c.Topics.Commands)
-	checkSettings(ctx, list, client, plans)
+	topics := used(c)
+	checkCounts(list, checkTopics(ctx, list, client, topics), topics, c.Topics)
+	checkSettings(ctx, list, client, topics)
 	checkRights(ctx, list, client, c)
+}
+
+// used lists the topics that a process of this configuration has to do with.
+func used(c config.Config) []connector.Topic {
+	roles := rolesOf(c.Life.Roles)
+	return slices.DeleteFunc(topicsOf(c).List(keptOf(c)), func(t connector.Topic) bool { return !t.SeenBy(roles) })
 }
 
 // checkConnection tells at which step the way to the brokers ends.
@@ -67,15 +74,17 @@ func checkConnection(ctx context.Context, list *checklist, client *kafkaio.Clien
 	return list.say("kafka takes the login "+k.SASLUsername, err)
 }
 
-func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, plans []connector.Plan, commands string) {
+// checkTopics tells which topics are there, and returns how many partitions they
+// have.
+func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, topics []connector.Topic) map[string]int {
 	partitions := map[string]int{}
-	for _, p := range plans {
-		found, err := client.Topics(ctx, p.Topic)
+	for _, t := range topics {
+		found, err := client.Topics(ctx, t.Name)
 		if errors.Is(err, kafkaio.ErrUnauthorized) {
 			continue // checkRights tells what to do
 		}
-		topic, exists := found[p.Topic]
-		what := "topic " + p.Topic
+		topic, exists := found[t.Name]
+		what := "topic " + t.Name
 		switch {
 		case exists:
 			what += fmt.Sprintf(", %d partitions", topic.Partitions)
@@ -83,49 +92,58 @@ func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, p
 			err = errors.New("does not exist; create it (smsbridge topics prints how), or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start")
 		}
 		if list.say(what, err) {
-			partitions[p.Topic] = topic.Partitions
+			partitions[t.Name] = topic.Partitions
 		}
 	}
-	want, seen := partitions[commands]
-	if !seen {
-		return
-	}
-	for _, p := range plans {
-		have, seen := partitions[p.Topic]
-		switch {
-		case !seen:
-		case p.Paired:
-			var err error
-			if have < want {
-				err = fmt.Errorf("it has %d instead of %d, and the commands of the others would stand still; add some: kafka-topics --alter --topic %s --partitions %d", have, want, p.Topic, want)
-			}
-			list.say(fmt.Sprintf("topic %s has a partition for each of %s", p.Topic, commands), err)
-		case p.Joined && have != want:
-			list.note(fmt.Sprintf("topic %s has not as many partitions as %s: joins of the two must move data", p.Topic, commands))
+	return partitions
+}
+
+// checkCounts compares the topics' numbers of partitions, those that were seen.
+func checkCounts(list *checklist, partitions map[string]int, topics []connector.Topic, names config.Topics) {
+	commands, seen := partitions[names.Commands]
+	if have, also := partitions[names.Journal]; seen && also {
+		var err error
+		if have < commands {
+			err = fmt.Errorf("it has %d instead of %d, and the commands of the others would stand still; add some: kafka-topics --alter --topic %s --partitions %d",
+				have, commands, names.Journal, commands)
 		}
+		list.say(fmt.Sprintf("topic %s has a partition for each of %s", names.Journal, names.Commands), err)
+	}
+	for _, t := range topics {
+		if have, also := partitions[t.Name]; t.Joined && seen && also && have != commands {
+			list.note(fmt.Sprintf("topic %s has not as many partitions as %s: joins of the two must move data", t.Name, names.Commands))
+		}
+	}
+	pushes, seen := partitions[names.Pushes]
+	if have, also := partitions[names.Sendids]; seen && also {
+		var err error
+		if have != pushes {
+			err = fmt.Errorf("they have %d and %d; both must be made with the same number, which never changes", have, pushes)
+		}
+		list.say(fmt.Sprintf("topics %s and %s have as many partitions", names.Sendids, names.Pushes), err)
 	}
 }
 
 // checkSettings looks at how topics keep their records, where we may see it.
-func checkSettings(ctx context.Context, list *checklist, client *kafkaio.Client, plans []connector.Plan) {
+func checkSettings(ctx context.Context, list *checklist, client *kafkaio.Client, topics []connector.Topic) {
 	hidden := false
-	for _, p := range plans {
-		if topics, err := client.Topics(ctx, p.Topic); err != nil || topics[p.Topic].Name == "" {
+	for _, t := range topics {
+		if found, err := client.Topics(ctx, t.Name); err != nil || found[t.Name].Name == "" {
 			continue // told before
 		}
-		settings, err := client.TopicConfig(ctx, p.Topic)
+		settings, err := client.TopicConfig(ctx, t.Name)
 		if errors.Is(err, kafkaio.ErrUnauthorized) {
 			hidden = true
 			continue
 		}
 		if err == nil {
 			var faults []error
-			for _, fault := range p.Faults(settings) {
+			for _, fault := range t.Faults(settings) {
 				faults = append(faults, errors.New(fault))
 			}
 			err = errors.Join(faults...)
 		}
-		list.say("topic "+p.Topic+" keeps its records as it should", err)
+		list.say("topic "+t.Name+" keeps its records as it should", err)
 	}
 	if hidden {
 		list.note("retention, cleanup and compression of topics were not seen: that needs the right DescribeConfigs, which run does not")

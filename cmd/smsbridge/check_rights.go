@@ -13,7 +13,7 @@ import (
 
 // checkRights asks the brokers for each right that run needs, and tries none.
 func checkRights(ctx context.Context, list *checklist, client *kafkaio.Client, c config.Config) {
-	needed := topicsOf(c).Rights(c.Kafka.Group)
+	needed := topicsOf(c).Rights(c.Kafka.Group, rolesOf(c.Life.Roles))
 	topics, groups, err := granted(ctx, client, needed)
 	if errors.Is(err, kafkaio.ErrRightsNotTold) {
 		list.note("rights: " + err.Error() + "; a missing one shows when run needs it")
@@ -25,14 +25,20 @@ func checkRights(ctx context.Context, list *checklist, client *kafkaio.Client, c
 	}
 	who := word("User:" + cmp.Or(c.Kafka.SASLUsername, "NAME"))
 	for _, r := range needed {
-		what, have := map[connector.Operation]string{connector.OpRead: "may be read", connector.OpWrite: "may be written"}[r.Operation], topics[r.Name]
+		have := topics[r.Name]
+		what := map[connector.Operation]string{
+			connector.OpRead: "may be read", connector.OpWrite: "may be written", connector.OpDescribe: "may be seen",
+		}[r.Operation]
 		if r.Resource == connector.OnGroup {
 			what, have = "may be joined", groups[r.Name]
 		} else if _, exists := topics[r.Name]; !exists {
 			continue // told before
 		}
+		may := map[connector.Operation]bool{
+			connector.OpRead: have.Read, connector.OpWrite: have.Write, connector.OpDescribe: have.Describe,
+		}[r.Operation]
 		var err error
-		if r.Operation == connector.OpRead && !have.Read || r.Operation == connector.OpWrite && !have.Write {
+		if !may {
 			err = fmt.Errorf("not allowed; whoever administers Kafka can: kafka-acls --add --allow-principal %s --operation %s --%s %s",
 				who, r.Operation, r.Resource, word(r.Name))
 		}

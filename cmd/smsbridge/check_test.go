@@ -24,6 +24,9 @@ func leastRights() []kfake.ACL {
 		permit(kmsg.ACLResourceTypeGroup, "smsbridge", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.commands", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.journal", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeGroup, "smsbridge-correlate", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.sendids", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.pushes", kmsg.ACLOperationRead),
 	}
 	for _, topic := range topics[1:] {
 		rules = append(rules, permit(kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationWrite))
@@ -90,18 +93,19 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 
 func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	t.Parallel()
-	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5]), kfake.SeedTopics(2, "sms.reports", "sms.bridge.journal"))
+	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
 	for _, want := range []string{
 		"FAIL  topic sms.deadletter: does not exist; create it",
 		"FAIL  topic sms.bridge.journal has a partition for each of sms.commands: it has 2 instead of 3",
+		"FAIL  topics sms.bridge.sendids and sms.bridge.pushes have as many partitions: they have 2 and 3",
 		"note  topic sms.reports has not as many partitions as sms.commands",
 	} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("%q is missing", want)
 		}
 	}
-	if len(lines) != 3 {
+	if len(lines) != 4 {
 		t.Errorf("got %q", lines)
 	}
 }
@@ -144,7 +148,7 @@ func TestCheckTellsWhatIsWrongOutsideOfTopics(t *testing.T) {
 		"account":          {[]string{broker, answering(t, "10,no such account", 0)}, "FAIL  provider knows us: code 10 "},
 		"balance":          {[]string{broker, answering(t, "0,0", 0)}, "FAIL  balance 0: nothing is left"},
 		"balance is low":   {[]string{broker, answering(t, "0,6", 0), "SMSBRIDGE_BALANCE_LOW=7"}, "note  balance 6 is below"},
-		"clock ahead":      {[]string{broker, answering(t, "0,6", -time.Hour)}, "FAIL  clock is within 30s of the provider's: it is 1h0m0s apart"},
+		"clock ahead":      {[]string{broker, answering(t, "0,6", -time.Hour)}, "FAIL  clock is within 30s of the provider's: it is 1h0m"},
 		"clock behind":     {[]string{broker, answering(t, "0,6", time.Minute)}, "FAIL  clock is within 30s"},
 	} {
 		t.Run(name, func(t *testing.T) {

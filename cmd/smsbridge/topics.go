@@ -74,11 +74,11 @@ func (s script) print(c config.Config) {
 		s.say("guarantees assume, and what is printed with SMSBRIDGE_KAFKA_TOPIC_REPLICATION=3.")
 	}
 	s.title("Topics, with SMSBRIDGE_KAFKA_TOPIC_PARTITIONS partitions each: fixed for life, as a key must keep its partition")
-	for _, plan := range topics.Plans(memoryOf(c)) {
-		s.create(how, plan)
+	for _, topic := range topics.List(keptOf(c)) {
+		s.create(how, topic)
 	}
-	s.title("Rights of smsbridge run")
-	s.grant(s.principal, topics.Rights(group))
+	s.title("Rights of smsbridge run with SMSBRIDGE_ROLES=" + strings.Join(c.Life.Roles, ","))
+	s.grant(s.principal, topics.Rights(group, rolesOf(c.Life.Roles)))
 	s.title("Rights of the tools, for whoever uses them; Write on " + topics.Commands + " is the right to send texts")
 	tools := topics.Tools(group)
 	for _, tool := range tools {
@@ -91,8 +91,8 @@ func (s script) say(format string, args ...any) { fmt.Fprintf(s.out, "# "+format
 
 func (s script) title(text string) { fmt.Fprintf(s.out, "\n# %s.\n", text) }
 
-func (s script) create(how connector.NewTopics, plan connector.Plan) {
-	topic := how.New(plan)
+func (s script) create(how connector.NewTopics, t connector.Topic) {
+	topic := how.New(t)
 	fmt.Fprintf(s.out, "kafka-topics.sh %s --create --if-not-exists --topic %s --partitions %d", s.where, topic.Name, topic.Partitions)
 	if topic.Replicas > 0 {
 		fmt.Fprintf(s.out, " --replication-factor %d", topic.Replicas)
@@ -140,12 +140,4 @@ func word(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// memoryOf is what the configuration says about for how long things must be known.
-func memoryOf(c config.Config) connector.Memory {
-	return connector.Memory{
-		Window:   c.Commands.DedupeWindow,
-		Validity: max(c.Commands.ValidityOTP, c.Commands.ValidityNotice, c.Commands.ValidityMarketing),
-	}
 }
