@@ -3,7 +3,8 @@ package bench
 import (
 	"context"
 	"fmt"
-	"time")
+	"time"
+)
 
 // memory is the most that a process held while so many submits were in flight.
 func (b *bench) memory(ctx context.Context) error {
