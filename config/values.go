@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +37,9 @@ func (l *List) Decode(text string) error {
 	}
 	return nil
 }
+
+// Has reports whether item is in the list.
+func (l List) Has(item string) bool { return slices.Contains(l, item) }
 
 // String joins the list again.
 func (l List) String() string { return strings.Join(l, ",") }

@@ -62,20 +62,23 @@ func (e *events) inbound(m sms.Inbound) kafkaio.Message {
 	return e.message(e.topics.Inbound, kafkaio.AnyPartition, codec.EncodeInbound(m))
 }
 
-// deadPush makes the dead letter of a push: its raw body, or its query where all
-// was said there.
+// deadPush makes the dead letter of a push: its raw body, with the query in a
+// header; the query itself where all was said there.
 func (e *events) deadPush(raw push.Raw, cause error) kafkaio.Message {
-	value := raw.Body
-	if len(value) == 0 {
-		value = []byte(raw.Query)
-	}
-	return kafkaio.Message{
-		Topic: e.topics.DeadLetter, Partition: kafkaio.AnyPartition, Value: value,
+	m := kafkaio.Message{
+		Topic: e.topics.DeadLetter, Partition: kafkaio.AnyPartition, Value: raw.Body,
 		Headers: []kafkaio.Header{
 			{Key: "smsbridge-error", Value: []byte(cause.Error())},
 			{Key: "smsbridge-push", Value: []byte(raw.Kind)},
 		},
 	}
+	switch {
+	case len(raw.Body) == 0:
+		m.Value = []byte(raw.Query)
+	case raw.Query != "":
+		m.Headers = append(m.Headers, kafkaio.Header{Key: "smsbridge-query", Value: []byte(raw.Query)})
+	}
+	return m
 }
 
 // deadCommand makes the dead letter of a command's record, which keeps all that

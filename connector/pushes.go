@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
@@ -15,8 +16,37 @@ type pushes struct {
 	c *Connector
 }
 
-// Report publishes one event for each number of the push.
-func (p pushes) Report(ctx context.Context, raw push.Raw, pushed wire.ReportPush) error {
+// Keep publishes the events of pushes, those of all together.
+func (p pushes) Keep(ctx context.Context, all ...push.Pushed) error {
+	var messages []kafkaio.Message
+	for _, one := range all {
+		if one.Report != nil {
+			messages = append(messages, p.report(one.Raw, one.Report)...)
+		}
+		for _, m := range one.Inbound {
+			messages = append(messages, p.c.events.inbound(m))
+		}
+		if one.Unreadable != nil {
+			messages = append(messages, p.c.events.deadPush(one.Raw, one.Unreadable))
+		}
+	}
+	err := p.c.events.publish(ctx, messages...)
+	if errors.Is(err, kafkaio.ErrTooLarge) {
+		return &wire.Unreadable{Rule: "makes a record that is larger than its topic takes", Remedy: "raise max.message.bytes of the topic"}
+	}
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one.Unreadable != nil {
+			p.c.events.metrics.deadLetter(ctx, fromPush(one.Kind), one.Unreadable)
+		}
+	}
+	return nil
+}
+
+// report makes one event for each number of a push.
+func (p pushes) report(raw push.Raw, pushed *wire.ReportPush) []kafkaio.Message {
 	origin := p.c.recent.Origin(pushed.SendID)
 	state := wire.JudgeState(pushed.State)
 	messages := make([]kafkaio.Message, len(pushed.Mobiles))
@@ -32,25 +62,7 @@ func (p pushes) Report(ctx context.Context, raw push.Raw, pushed wire.ReportPush
 		}
 		messages[i] = p.c.events.report(r)
 	}
-	return p.c.events.publish(ctx, messages...)
-}
-
-// Inbound publishes the messages that phones sent.
-func (p pushes) Inbound(ctx context.Context, _ push.Raw, received []sms.Inbound) error {
-	messages := make([]kafkaio.Message, len(received))
-	for i := range received {
-		messages[i] = p.c.events.inbound(received[i])
-	}
-	return p.c.events.publish(ctx, messages...)
-}
-
-// DeadLetter keeps what could not be read.
-func (p pushes) DeadLetter(ctx context.Context, raw push.Raw, cause error) error {
-	err := p.c.events.publish(ctx, p.c.events.deadPush(raw, cause))
-	if err == nil {
-		p.c.events.metrics.deadLetter(ctx, fromPush(raw.Kind), cause)
-	}
-	return err
+	return messages
 }
 
 var _ push.Sink = pushes{}

@@ -18,13 +18,14 @@ type InboundPush struct {
 }
 
 // ParseInboundPush reads a push of inbound messages. On an error, which is an
-// *Unreadable, the credentials are filled as far as the form could be read.
+// *Unreadable, the credentials are filled all the same.
 func ParseInboundPush(p Push) (InboundPush, error) {
 	fields, err := p.fields("name", "pwd", "random", "timestamp", "args")
+	push := InboundPush{Credentials: fields.credentials()}
 	if err != nil {
-		return InboundPush{}, err
+		return push, err
 	}
-	push := InboundPush{Credentials: credentials(fields), Args: strings.TrimSpace(fields["args"])}
+	push.Args = strings.TrimSpace(fields.get("args"))
 	if push.Args == "" {
 		return push, missing("args")
 	}

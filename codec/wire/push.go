@@ -44,58 +44,107 @@ func missing(field string) *Unreadable {
 	return &Unreadable{Field: field, Rule: "is missing", Remedy: "the provider's push has to carry it, in the body or the query"}
 }
 
+// fields are the parameters of a push that count, by their place in known.
+type fields struct {
+	known  []string
+	values [maxKnown]string
+	given  [maxKnown]bool
+}
+
+const maxKnown = 8
+
+func (f *fields) get(name string) string {
+	if i := slices.Index(f.known, name); i >= 0 {
+		return f.values[i]
+	}
+	return ""
+}
+
+func (f *fields) credentials() Credentials {
+	return Credentials{Name: f.get("name"), Password: f.get("pwd"), Random: f.get("random"), Timestamp: f.get("timestamp")}
+}
+
 // fields reads the known parameters of a push: those of the body, and from the
-// query what the body does not have.
-func (p Push) fields(known ...string) (map[string]string, error) {
+// query what the body does not have. On an error they are those that came first,
+// so that who called can be judged whatever else is wrong.
+func (p Push) fields(known ...string) (*fields, error) {
 	gb := declaresGB(p.ContentType)
-	fields, err := readForm(strings.TrimPrefix(string(p.Body), "\ufeff"), gb, known)
-	if err != nil {
-		return nil, err
-	}
+	body, errOfBody := readForm(strings.TrimPrefix(string(p.Body), byteOrderMark), gb, known)
 	query, err := readForm(p.Query, gb, known)
-	if err != nil {
-		return nil, err
-	}
-	for name, value := range query {
-		if _, ok := fields[name]; !ok {
-			fields[name] = value
+	for i, given := range query.given {
+		if given && !body.given[i] {
+			body.values[i], body.given[i] = query.values[i], true
 		}
 	}
-	return fields, nil
+	if errOfBody != nil {
+		err = errOfBody
+	}
+	return body, err
+}
+
+const byteOrderMark = "\ufeff"
+
+// WithoutCredentials is the push with the values of its credentials taken out,
+// for where it is kept. It is read as before, save that nobody is named in it.
+// A value with the mark of an inbound message's fields is no credential but the
+// rest of a text that was not encoded and holds something like "&name=".
+func (p Push) WithoutCredentials() Push {
+	p.Body = []byte(blankCredentials(string(p.Body)))
+	p.Query = blankCredentials(p.Query)
+	return p
+}
+
+func blankCredentials(s string) string {
+	var out strings.Builder
+	for pair := range strings.SplitAfterSeq(s, "&") {
+		name, value, found := strings.Cut(pair, "=")
+		switch pairName(strings.TrimPrefix(name, byteOrderMark)) {
+		case "name", "pwd", "random", "timestamp":
+			if found && !strings.Contains(value, fieldMark) {
+				pair = name + "=" + value[len(strings.TrimSuffix(value, "&")):]
+			}
+		}
+		out.WriteString(pair)
+	}
+	return out.String()
 }
 
 // declaresGB reports whether a body says of itself that it is in one of the
 // Chinese charsets. Short GBK words are valid UTF-8 by accident, so this is
 // asked before the bytes are looked at.
 func declaresGB(contentType string) bool {
+	if !strings.Contains(contentType, "=") {
+		return false
+	}
 	_, parameters, err := mime.ParseMediaType(contentType)
 	return err == nil && strings.HasPrefix(strings.ToLower(parameters["charset"]), "gb")
 }
 
 // readForm reads name=value pairs joined by &, of which only the known names
-// count. Unlike net/url it keeps what senders that do not encode give: a
-// semicolon, a bare percent sign, raw text.
-func readForm(s string, gb bool, known []string) (map[string]string, error) {
+// count, and of a repeated one the first. Unlike net/url it keeps what senders
+// that do not encode give: a semicolon, a bare percent sign, raw text.
+func readForm(s string, gb bool, known []string) (*fields, error) {
 	s = strings.Trim(s, "\r\n")
-	form := make(map[string]string)
+	f := &fields{known: known}
+	var fault error
 	pairs := 0
 	for at := 0; at <= len(s); {
-		if pairs++; pairs > MaxParameters {
-			return nil, &Unreadable{Rule: fmt.Sprintf("has more than %d parameters", MaxParameters), Remedy: "send the documented ones only"}
+		if pairs++; pairs == MaxParameters+1 && fault == nil {
+			fault = &Unreadable{Rule: fmt.Sprintf("has more than %d parameters", MaxParameters), Remedy: "send the documented ones only"}
 		}
 		end := endOfPair(s, at, known)
 		name, value, _ := strings.Cut(s[at:end], "=")
-		name = pairName(name)
 		at = end + 1
-		if !slices.Contains(known, name) {
-			continue
+		i := slices.Index(known, pairName(name))
+		switch {
+		case i < 0:
+		case !f.given[i]:
+			f.values[i], f.given[i] = decodeValue(value, gb), true
+		case fault == nil:
+			fault = &Unreadable{Field: known[i], Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
 		}
-		if _, twice := form[name]; twice {
-			return nil, &Unreadable{Field: name, Rule: "is given more than once", Remedy: "which one counts cannot be told; send it once"}
-		}
-		form[name] = decodeValue(value, gb)
 	}
-	return form, nil
+	return f, fault
 }
 
 // endOfPair is where the pair that begins at ends. An & in the text of args that
@@ -131,10 +180,14 @@ func decodeValue(value string, gb bool) string {
 	if !isRaw(value) {
 		value = unescape(value)
 	}
-	if gb && !isASCII(value) {
+	switch {
+	case isASCII(value):
+		return value
+	case gb:
 		return decodeGB([]byte(value))
+	default:
+		return decodeText([]byte(value))
 	}
-	return decodeText([]byte(value))
 }
 
 // isRaw reports whether a value holds what an encoded one cannot. In such a one

@@ -19,40 +19,31 @@ type ReportPush struct {
 }
 
 // ParseReportPush reads a delivery report. On an error, which is an
-// *Unreadable, the credentials are filled as far as the form could be read: who
-// called is judged before what was said.
+// *Unreadable, the credentials are filled all the same: who called is judged
+// before what was said.
 func ParseReportPush(p Push) (ReportPush, error) {
 	fields, err := p.fields("name", "pwd", "random", "timestamp", "sendid", "time", "mobile", "state")
+	report := ReportPush{Credentials: fields.credentials()}
 	if err != nil {
-		return ReportPush{}, err
+		return report, err
 	}
-	report := ReportPush{Credentials: credentials(fields)}
 	if report.SendID, err = token(fields, "sendid"); err != nil {
 		return report, err
 	}
 	if report.State, err = token(fields, "state"); err != nil {
 		return report, err
 	}
-	if report.Mobiles, err = mobiles(fields["mobile"]); err != nil {
+	if report.Mobiles, err = mobiles(fields.get("mobile")); err != nil {
 		return report, err
 	}
-	report.Time, _ = parseTime(strings.TrimSpace(fields["time"]))
+	report.Time, _ = parseTime(strings.TrimSpace(fields.get("time")))
 	return report, nil
-}
-
-func credentials(fields map[string]string) Credentials {
-	return Credentials{
-		Name:      fields["name"],
-		Password:  fields["pwd"],
-		Random:    fields["random"],
-		Timestamp: fields["timestamp"],
-	}
 }
 
 // token reads a field that becomes a key or a label of an event: short, and
 // printable ASCII.
-func token(fields map[string]string, name string) (string, error) {
-	v := strings.TrimSpace(fields[name])
+func token(fields *fields, name string) (string, error) {
+	v := strings.TrimSpace(fields.get(name))
 	if v == "" {
 		return "", missing(name)
 	}

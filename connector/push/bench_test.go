@@ -10,17 +10,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"smsbridge/codec/sms"
-	"smsbridge/codec/wire"
 )
 
 // ackedLater is a sink that answers after the time that a produce takes.
 type ackedLater time.Duration
 
-func (d ackedLater) Report(context.Context, Raw, wire.ReportPush) error { return d.wait() }
-func (d ackedLater) Inbound(context.Context, Raw, []sms.Inbound) error  { return d.wait() }
-func (d ackedLater) DeadLetter(context.Context, Raw, error) error       { return d.wait() }
+func (d ackedLater) Keep(context.Context, ...Pushed) error { return d.wait() }
 
 func (d ackedLater) wait() error {
 	time.Sleep(time.Duration(d))

@@ -95,8 +95,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 	}
 	// Whole or cut, the push is here: that its sender hangs up now changes
 	// nothing, and the sender may never repeat it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), durability)
-	defer cancel()
+	ctx := context.WithoutCancel(r.Context())
 	s.metrics.inProgress.Add(ctx, 1)
 	defer s.metrics.inProgress.Add(ctx, -1)
 	o := s.take(ctx, raw, cut, from)
@@ -111,8 +110,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 // take authenticates a push and makes it durable.
 func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) outcome {
 	var given wire.Credentials
-	var publish func(context.Context) error
-	if err := s.guarded(ctx, func() error { given, publish = s.read(raw); return nil }); err != nil {
+	var p Pushed
+	if err := s.guarded(ctx, func() error { given, p = s.read(raw); return nil }); err != nil {
 		return notDurable // and not for the dead letters: nobody knows who sent it
 	}
 	proof := s.Auth.check(given, raw.ReceivedAt)
@@ -121,10 +120,10 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 		return s.refuse(ctx, proof.refused, from)
 	}
 	if cut != nil {
-		publish = func(context.Context) error { return cut }
+		p = Pushed{Raw: raw, Unreadable: cut}
 	}
 	if !proof.once {
-		return s.keep(ctx, raw, publish)
+		return s.keep(ctx, p)
 	}
 	this := fingerprintOf(raw)
 	seen, ok := s.digests.use(proof.digest, this, raw.ReceivedAt)
@@ -135,30 +134,36 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 	case seen:
 		return repeated
 	}
-	o := s.keep(ctx, raw, publish)
+	o := s.keep(ctx, p)
 	// A cut push does not use its digest up: the provider may send the whole yet.
 	s.digests.settle(proof.digest, this, cut == nil && o.status() == http.StatusOK, raw.ReceivedAt)
 	return o
 }
 
-// keep makes durable what can be read of a push, and sends the push to the dead
-// letters if that is not all of it.
-func (s *Server) keep(ctx context.Context, raw Raw, publish func(context.Context) error) outcome {
-	err := s.guarded(ctx, func() error { return publish(ctx) })
-	if !isUnreadable(err) {
-		return s.kept(ctx, accepted, err)
-	}
-	err = s.guarded(ctx, func() error { return s.Sink.DeadLetter(ctx, raw, err) })
-	return s.kept(ctx, deadLettered, err)
-}
-
-// kept is o if err says that it is durable.
-func (s *Server) kept(ctx context.Context, o outcome, err error) outcome {
+// keep makes a push durable.
+func (s *Server) keep(ctx context.Context, p Pushed) outcome {
+	ctx, cancel := context.WithTimeout(ctx, durability)
+	defer cancel()
+	o, err := s.publish(ctx, p)
 	if err == nil {
 		return o
 	}
 	s.notes.warn(ctx, "not durable", time.Now(), "push not durable, answered 503", slog.Any("error", err))
 	return notDurable
+}
+
+// publish hands a push to the sink. One that cannot be published as it was read
+// goes to the dead letters.
+func (s *Server) publish(ctx context.Context, p Pushed) (outcome, error) {
+	err := s.guarded(ctx, func() error { return s.Sink.Keep(ctx, p) })
+	if isUnreadable(err) {
+		p = Pushed{Raw: p.Raw, Unreadable: err}
+		err = s.guarded(ctx, func() error { return s.Sink.Keep(ctx, p) })
+	}
+	if p.Unreadable != nil {
+		return deadLettered, err
+	}
+	return accepted, err
 }
 
 func (s *Server) refuse(ctx context.Context, cause refusal, from netip.Addr) outcome {

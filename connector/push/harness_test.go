@@ -31,6 +31,7 @@ type sink struct {
 	before func(ctx context.Context, raw Raw) error
 
 	mu      sync.Mutex
+	raws    []Raw
 	reports []wire.ReportPush
 	inbound []sms.Inbound
 	letters []letter
@@ -41,28 +42,28 @@ type letter struct {
 	cause string
 }
 
-func (s *sink) call(ctx context.Context, raw Raw, keep func()) error {
-	if s.before != nil {
-		if err := s.before(ctx, raw); err != nil {
+func (s *sink) Keep(ctx context.Context, pushes ...Pushed) error {
+	for _, p := range pushes {
+		if s.before == nil {
+			continue
+		}
+		if err := s.before(ctx, p.Raw); err != nil {
 			return err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	keep()
+	for _, p := range pushes {
+		s.raws = append(s.raws, p.Raw)
+		if p.Report != nil {
+			s.reports = append(s.reports, *p.Report)
+		}
+		s.inbound = append(s.inbound, p.Inbound...)
+		if p.Unreadable != nil {
+			s.letters = append(s.letters, letter{p.Raw, p.Unreadable.Error()})
+		}
+	}
 	return nil
-}
-
-func (s *sink) Report(ctx context.Context, raw Raw, r wire.ReportPush) error {
-	return s.call(ctx, raw, func() { s.reports = append(s.reports, r) })
-}
-
-func (s *sink) Inbound(ctx context.Context, raw Raw, m []sms.Inbound) error {
-	return s.call(ctx, raw, func() { s.inbound = append(s.inbound, m...) })
-}
-
-func (s *sink) DeadLetter(ctx context.Context, raw Raw, cause error) error {
-	return s.call(ctx, raw, func() { s.letters = append(s.letters, letter{raw, cause.Error()}) })
 }
 
 func (s *sink) counts() (reports, inbound, letters int) {

@@ -1,55 +1,40 @@
 package push
 
 import (
-	"context"
 	"fmt"
 
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 )
 
-// read finds out who says that he is the provider, and what there is to make
-// durable should he be. publish returns a *wire.Unreadable for what of the push
-// cannot be read; the rest is durable then.
-func (s *Server) read(raw Raw) (given wire.Credentials, publish func(context.Context) error) {
+// read finds out who says that he is the provider, and what he says.
+func (s *Server) read(raw Raw) (wire.Credentials, Pushed) {
+	p := Pushed{Raw: raw}
 	if raw.Kind == Report {
-		return s.readReport(raw)
-	}
-	return s.readInbound(raw)
-}
-
-func (s *Server) readReport(raw Raw) (wire.Credentials, func(context.Context) error) {
-	report, err := wire.ParseReportPush(raw.Push)
-	return report.Credentials, func(ctx context.Context) error {
-		if err != nil {
-			return err
-		}
-		if len(report.Mobiles) > wire.MaxRecords {
-			return &wire.Unreadable{
+		report, err := wire.ParseReportPush(raw.Push)
+		switch {
+		case err != nil:
+			p.Unreadable = err
+		case len(report.Mobiles) > wire.MaxRecords:
+			p.Unreadable = &wire.Unreadable{
 				Field:  "mobile",
 				Rule:   fmt.Sprintf("holds more than %d numbers", wire.MaxRecords),
 				Remedy: "ask the provider for smaller pushes",
 			}
+		default:
+			p.Report = &report
 		}
-		return s.Sink.Report(ctx, raw, report)
+		return report.Credentials, p
 	}
-}
-
-func (s *Server) readInbound(raw Raw) (wire.Credentials, func(context.Context) error) {
-	push, err := wire.ParseInboundPush(raw.Push)
-	return push.Credentials, func(ctx context.Context) error {
-		if err != nil {
-			return err
-		}
-		records, unreadable := wire.ParseArgs(push.Args)
-		if len(records) == 0 {
-			return unreadable
-		}
-		if err := s.Sink.Inbound(ctx, raw, s.messages(records, raw)); err != nil {
-			return err
-		}
-		return unreadable
+	inbound, err := wire.ParseInboundPush(raw.Push)
+	if err != nil {
+		p.Unreadable = err
+		return inbound.Credentials, p
 	}
+	var records []wire.MO
+	records, p.Unreadable = wire.ParseArgs(inbound.Args)
+	p.Inbound = s.messages(records, raw)
+	return inbound.Credentials, p
 }
 
 func (s *Server) messages(records []wire.MO, raw Raw) []sms.Inbound {

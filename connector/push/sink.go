@@ -26,17 +26,24 @@ type Raw struct {
 	ReceivedAt time.Time
 }
 
-// Sink makes pushes durable. Its methods return nil only when what they were
-// given cannot be lost any more (every in-sync replica has it), for then the
-// provider is told to forget it. They return when ctx ends at the latest; an
-// error makes the answer a 503, and the provider may come again. What was given
-// may be kept: nothing is used again.
+// Pushed is a push as it was read. At least one of Report, Inbound and
+// Unreadable is set.
+type Pushed struct {
+	Raw
+	Report  *wire.ReportPush // one delivery report, perhaps of several numbers
+	Inbound []sms.Inbound    // the messages that could be read
+	// Unreadable is why the push, or the rest of it, goes to the dead letters. It
+	// holds no value of it.
+	Unreadable error
+}
+
+// Sink makes pushes durable.
 type Sink interface {
-	// Report takes one delivery report, perhaps of several numbers.
-	Report(ctx context.Context, raw Raw, report wire.ReportPush) error
-	// Inbound takes the messages of one push, those that could be read.
-	Inbound(ctx context.Context, raw Raw, messages []sms.Inbound) error
-	// DeadLetter takes a push that could not be read, or not all of it. The
-	// cause holds no value of it.
-	DeadLetter(ctx context.Context, raw Raw, cause error) error
+	// Keep returns nil only when what it was given cannot be lost any more (every
+	// in-sync replica has it), for then the provider is told to forget it. Pushes
+	// of one call keep their order. It returns when ctx ends at the latest; an
+	// error makes the answer a 503, and the provider may come again. A
+	// *wire.Unreadable says that to come again would change nothing. What was
+	// given may be kept: nothing is used again.
+	Keep(ctx context.Context, pushes ...Pushed) error
 }

@@ -111,34 +111,40 @@ func (p *Provider) Quiet(ctx context.Context, patience time.Duration) error {
 // line is a line of the ledger or of the list of pushes.
 type line struct {
 	simulator.Entry
-	Kind   string    `json:"kind"`
-	State  string    `json:"state"`
-	Args   string    `json:"args"`
-	Status int       `json:"status"`
-	At     time.Time `json:"at"`
+	Kind     string              `json:"kind"`
+	State    string              `json:"state"`
+	Time     string              `json:"time"`
+	Messages []simulator.Message `json:"messages"`
+	Status   int                 `json:"status"`
+	At       time.Time           `json:"at"`
 }
 
-// witness writes the provider's side into a history.
-func (p *Provider) witness(ctx context.Context, h *trial.History) error {
-	err := p.get(ctx, "/ledger", func(d *json.Decoder) error {
+// Ledger gives the submits, and when balance calls were answered well.
+func (p *Provider) Ledger(ctx context.Context) (submits []trial.Submission, probes []time.Time, err error) {
+	err = p.get(ctx, "/ledger", func(d *json.Decoder) error {
 		var l line
 		if err := d.Decode(&l); err != nil {
 			return err
 		}
 		if l.Type == "balance" {
 			if l.Code == "0" && l.Fault == "" {
-				h.Probes = append(h.Probes, l.At)
+				probes = append(probes, l.At)
 			}
 			return nil
 		}
 		first, _, _ := strings.Cut(l.Mobile, ",")
-		h.Submissions = append(h.Submissions, trial.Submission{
+		submits = append(submits, trial.Submission{
 			ID: idOf(l.Content), Number: first, Count: strings.Count(l.Mobile, ",") + 1,
 			Code: l.Code, Fault: l.Fault, SendID: l.SendID, At: l.At,
 		})
 		return nil
 	})
-	if err != nil {
+	return submits, probes, err
+}
+
+// witness writes the provider's side into a history.
+func (p *Provider) witness(ctx context.Context, h *trial.History) (err error) {
+	if h.Submissions, h.Probes, err = p.Ledger(ctx); err != nil {
 		return err
 	}
 	stats, err := p.Stats(ctx)
@@ -151,18 +157,13 @@ func (p *Provider) witness(ctx context.Context, h *trial.History) error {
 		if err := d.Decode(&l); err != nil {
 			return err
 		}
-		if l.Kind == "report" {
-			for number := range strings.SplitSeq(l.Mobile, ",") {
-				h.ReportPush = append(h.ReportPush, trial.Push{SendID: l.SendID, State: l.State, Number: number, Status: l.Status, At: l.At})
+		for number := range strings.SplitSeq(l.Mobile, ",") {
+			if l.Kind == "report" {
+				h.ReportPush = append(h.ReportPush, trial.Push{SendID: l.SendID, State: l.State, Number: number, Time: l.Time, Status: l.Status, At: l.At})
 			}
-			return nil
 		}
-		for record := range strings.SplitSeq(l.Args, "#@@#") {
-			fields := strings.Split(record, "#@#")
-			if n := len(fields); n >= 4 {
-				text := strings.Join(fields[1:n-2], "#@#")
-				h.InboundPush = append(h.InboundPush, trial.Push{Number: fields[0], Text: text, Status: l.Status, At: l.At})
-			}
+		for _, m := range l.Messages {
+			h.InboundPush = append(h.InboundPush, trial.Push{Number: m.Mobile, Text: m.Content, Time: m.Time, Status: l.Status, At: l.At})
 		}
 		return nil
 	})
