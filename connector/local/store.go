@@ -130,7 +130,7 @@ func (s *Store) secure(folder string) error {
 	if s.fs != vfs.Default {
 		return nil
 	}
-	return os.Chmod(folder, 0o700)
+	return os.Chmod(folder, 0o700) //nolint:gosec // without the x nobody can go into a folder
 }
 
 // openFolder opens what stands in a folder, or throws it away: the topic has it.
