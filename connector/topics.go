@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -26,12 +27,17 @@ type Topics struct {
 	Journal, Sendids, Pushes                                 string // internal
 }
 
-// Topic is one of them: which roles read and write it, which only count its
-// partitions, and how long its records are needed.
+// Topic is one of them as it should be: it is created so, told so to those who
+// create it, and compared with what is there.
 type Topic struct {
-	Name                  string
-	Read, Write, Describe Roles
-	Keep                  time.Duration
+	Name        string
+	Read, Write Roles
+	Describe    Roles         // these only count its partitions
+	Keep        time.Duration // retention that it is created with
+	Least       time.Duration // with less, Lost happens; 0: nothing does
+	Lost        string
+	Joined      bool              // with the commands; better with as many partitions, as that moves no data
+	Config      map[string]string // beside retention and cleanup
 }
 
 // ReadBy reports whether one of the roles reads it.
@@ -49,6 +55,7 @@ func (t *Topic) SeenBy(r Roles) bool {
 type Kept struct {
 	DedupeWindow   time.Duration
 	ReportDeadline time.Duration
+	Validity       time.Duration // the longest of a command
 }
 
 // How long records are kept that are for others.
@@ -61,16 +68,31 @@ const (
 func (t Topics) List(k Kept) []Topic {
 	// Internal topics are kept for twice as long as what stands in them matters:
 	// a standstill must not cost the past.
+	reports := max(2*k.ReportDeadline, keepOutputs)
 	return []Topic{
-		{Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: keepOutputs},
-		{Name: t.Results, Write: Roles{Intake: true}, Keep: keepOutputs},
-		{Name: t.Reports, Write: Roles{Correlate: true}, Keep: keepOutputs},
+		{
+			Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: max(keepOutputs, 2*k.Validity),
+			Least: k.Validity, Lost: "commands that wait, as behind a held line, are deleted unsent while they are valid",
+		},
+		{Name: t.Results, Write: Roles{Intake: true}, Keep: keepOutputs, Joined: true},
+		{Name: t.Reports, Write: Roles{Correlate: true}, Keep: keepOutputs, Joined: true},
 		{Name: t.Inbound, Write: Roles{Push: true}, Keep: keepOutputs},
 		{Name: t.DeadLetter, Write: Roles{Intake: true, Push: true, Correlate: true}, Keep: keepDeadLetters},
 		{Name: t.Account, Write: Roles{Intake: true}, Keep: keepOutputs},
-		{Name: t.Journal, Read: Roles{Intake: true}, Write: Roles{Intake: true}, Keep: 2 * k.DedupeWindow},
-		{Name: t.Sendids, Read: Roles{Correlate: true}, Write: Roles{Intake: true, Correlate: true}, Keep: max(2*k.ReportDeadline, keepOutputs)},
-		{Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: max(2*k.ReportDeadline, keepOutputs)},
+		{
+			Name: t.Journal, Read: Roles{Intake: true}, Write: Roles{Intake: true}, Keep: 2 * k.DedupeWindow,
+			Least: k.DedupeWindow, Lost: "command ids are forgotten too soon, and partitions halt",
+			// Every submit would wait for a broker that compresses what we sent plain.
+			Config: map[string]string{"retention.bytes": "-1", "compression.type": "producer"},
+		},
+		{
+			Name: t.Sendids, Read: Roles{Correlate: true}, Write: Roles{Intake: true, Correlate: true}, Keep: reports,
+			Least: k.ReportDeadline, Lost: "delivery reports no longer find their commands",
+		},
+		{
+			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: reports,
+			Least: k.ReportDeadline, Lost: "delivery reports that wait for their command are lost",
+		},
 	}
 }
 
@@ -102,16 +124,30 @@ type NewTopics struct {
 	Partitions, Replicas int
 }
 
-// Missing lists every topic as it is created where it is missing. None is
-// compacted: no key is what its record is about.
+// With min.insync.replicas of three or more replicas, what was acknowledged
+// survives the loss of a broker.
+const (
+	insync         = "2"
+	insyncReplicas = 3
+)
+
+// New is a topic as it is created. None is compacted: no key is what its record
+// is about.
+func (n NewTopics) New(t Topic) kafkaio.NewTopic {
+	config := map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(t.Keep.Milliseconds(), 10)}
+	maps.Copy(config, t.Config)
+	if n.Replicas >= insyncReplicas {
+		config["min.insync.replicas"] = insync
+	}
+	return kafkaio.NewTopic{Name: t.Name, Partitions: n.Partitions, Replicas: n.Replicas, Config: config}
+}
+
+// Missing lists every topic as it is created where it is missing.
 func (n NewTopics) Missing(t Topics, k Kept) []kafkaio.NewTopic {
 	all := t.List(k)
 	list := make([]kafkaio.NewTopic, len(all))
 	for i := range all {
-		list[i] = kafkaio.NewTopic{
-			Name: all[i].Name, Partitions: n.Partitions, Replicas: n.Replicas,
-			Config: map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(all[i].Keep.Milliseconds(), 10)},
-		}
+		list[i] = n.New(all[i])
 	}
 	return list
 }

@@ -132,7 +132,10 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 }
 
 func keptOf(c config.Config) connector.Kept {
-	return connector.Kept{DedupeWindow: c.Commands.DedupeWindow, ReportDeadline: c.Reports.Deadline}
+	return connector.Kept{
+		DedupeWindow: c.Commands.DedupeWindow, ReportDeadline: c.Reports.Deadline,
+		Validity: max(c.Commands.ValidityOTP, c.Commands.ValidityNotice, c.Commands.ValidityMarketing),
+	}
 }
 
 func rolesOf(list config.List) connector.Roles {
