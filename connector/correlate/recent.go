@@ -1,4 +1,3 @@
-// Package correlate finds the command of a delivery report.
 package correlate
 
 import (

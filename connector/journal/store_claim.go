@@ -95,7 +95,7 @@ type spot struct {
 // readClaim returns what the store says, none if it cannot be read.
 func (s *shelf) readClaim() (c claim, ok bool) {
 	s.use(func() error {
-		value, err := s.disk.get(s.key(kindClaim))
+		value, err := s.disk.Get(s.key(kindClaim))
 		ok = err == nil && value != nil && json.Unmarshal(value, &c) == nil
 		return err
 	})
@@ -108,7 +108,7 @@ func (s *shelf) writeClaim(c *claim) {
 		if err != nil {
 			return err
 		}
-		return s.disk.db.Set(s.key(kindClaim), value, pebble.NoSync)
+		return s.disk.DB.Set(s.key(kindClaim), value, pebble.NoSync)
 	})
 }
 
@@ -198,7 +198,7 @@ func (t *Tenure) claim() {
 		l.claim()
 	}
 	if t.config.Store != nil {
-		t.config.Store.flush()
+		t.config.Store.Flush()
 	}
 }
 
