@@ -1,6 +1,11 @@
 package connector
 
-import "smsbridge/connector/telemetry"
+import (
+	"slices"
+	"strings"
+
+	"smsbridge/connector/telemetry"
+)
 
 // status is what /api/status tells.
 func (c *Connector) status() telemetry.Status {
@@ -9,6 +14,7 @@ func (c *Connector) status() telemetry.Status {
 		Instance:   c.cfg.Instance,
 		Account:    c.cfg.Account,
 		StartedAt:  telemetry.Time(c.started),
+		Held:       []telemetry.Held{},
 		Partitions: c.owned.status(),
 	}
 	if c.cfg.Roles.Correlate {
@@ -17,6 +23,10 @@ func (c *Connector) status() telemetry.Status {
 	if !c.cfg.Roles.Intake {
 		return s
 	}
+	for class, since := range c.orders.Board.Held() {
+		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
+	}
+	slices.SortFunc(s.Held, func(a, b telemetry.Held) int { return strings.Compare(a.Class, b.Class) })
 	line := c.line.State()
 	s.Line = &telemetry.Line{State: string(line.Line), Reason: telemetry.Text(line.Reason), Since: telemetry.Time(line.Since)}
 	balance, level, at := c.purse.look()

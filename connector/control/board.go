@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"sync"
@@ -96,7 +97,7 @@ func (s *state) apply(rec *kafkaio.Record) error {
 	}
 	o, err := decode(rec)
 	switch {
-	case err == errNewer: //nolint:errorlint // decode's own
+	case errors.Is(err, errNewer):
 		s.newer = true
 		return err
 	case err != nil:

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,7 @@ import (
 // Kafka is the share of a kafkaio.Client that is needed.
 type Kafka interface {
 	WaitTopics(ctx context.Context, names ...string) (map[string]kafkaio.Topic, error)
+	StartOffset(ctx context.Context, topic string, partition int) (int64, error)
 	EndOffset(ctx context.Context, topic string, partition int) (int64, error)
 	Fetcher(kafkaio.FetchConfig) *kafkaio.Fetcher
 }
@@ -36,16 +38,22 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 	f.sources = make([]*kafkaio.Fetcher, topics[f.Topic].Partitions)
 	g, ctx := errgroup.WithContext(ctx)
 	for p := range f.sources {
-		f.sources[p] = f.Kafka.Fetcher(kafkaio.FetchConfig{Topic: f.Topic, Partition: p, Offset: kafkaio.FirstOffset})
-		g.Go(func() error {
-			end, err := f.Kafka.EndOffset(ctx, f.Topic, p)
-			for err == nil && f.sources[p].Position() < end {
-				err = f.next(ctx, p)
-			}
-			return err
-		})
+		g.Go(func() error { return f.catchUp(ctx, p) })
 	}
 	return g.Wait()
+}
+
+func (f *Follower) catchUp(ctx context.Context, partition int) error {
+	start, err := f.Kafka.StartOffset(ctx, f.Topic, partition)
+	if err != nil {
+		return err
+	}
+	end, err := f.Kafka.EndOffset(ctx, f.Topic, partition)
+	f.sources[partition] = f.Kafka.Fetcher(kafkaio.FetchConfig{Topic: f.Topic, Partition: partition, Offset: start})
+	for err == nil && f.sources[partition].Position() < end {
+		err = f.next(ctx, partition)
+	}
+	return err
 }
 
 // Run goes on reading after CatchUp, until ctx ends.
@@ -54,10 +62,15 @@ func (f *Follower) Run(ctx context.Context) error {
 	for p := range f.sources {
 		g.Go(func() error {
 			for {
-				if err := f.next(ctx, p); err != nil {
-					if ctx.Err() != nil {
-						return nil //nolint:nilerr // asked to stop
-					}
+				err := f.next(ctx, p)
+				var gone *kafkaio.OutOfRangeError
+				if errors.As(err, &gone) { // the topic was emptied or made anew; what stands on the board stands
+					err = f.catchUp(ctx, p)
+				}
+				if ctx.Err() != nil {
+					return nil //nolint:nilerr // asked to stop
+				}
+				if err != nil {
 					return err
 				}
 			}
