@@ -68,6 +68,7 @@ type Connector struct {
 	events    *events
 	recent    *correlate.Recent
 	owned     *owned
+	listener  *push.Server // nil before it listens
 	health    health
 
 	// work outlives the stop by the grace period: what was begun is finished in
@@ -96,6 +97,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return errors.Join(err, c.close())
 	}
+	c.listener = listener
 	// The admin listener is the first to come and the last to go, so that
 	// somebody can see how the rest does.
 	visible, hide := context.WithCancel(context.WithoutCancel(ctx))
@@ -189,7 +191,7 @@ func build(cfg Config) (*Connector, error) {
 		return nil, err
 	}
 	c.cfg.Push.Sink = pushes{c}
-	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.health.ready
+	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.ready
 	return c, nil
 }
 

@@ -16,6 +16,6 @@
 // watermark, which the session commits.
 //
 // The way of a push (pushes.go): the listener proves where it comes from,
-// correlation finds the command, the event is published, and only then the
-// provider hears 200.
+// correlation finds the command, the event is published, or the push written to
+// the spool on disk while Kafka is away, and only then the provider hears 200.
 package connector
