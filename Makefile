@@ -40,7 +40,7 @@ bench: build ## measure the connector beside a lean loop without guarantees, in 
 
 .PHONY: torture
 torture: build ## kill, freeze and restart connectors for five minutes, then check every promise
-	$(BIN)/smslab torture -for 5m -commands 100000 -kills 40 -freezes 16 -restarts 10 -broker-kills 4 $(TORTUREFLAGS)
+	$(BIN)/smslab torture -for 5m -commands 100000 -kills 20 -freezes 8 -restarts 6 -joins 4 -broker-kills 3 -kafka-outages 1 $(TORTUREFLAGS)
 
 E2E_COMMANDS ?= 100000
 E2E_FOR ?= 2m
@@ -50,7 +50,7 @@ e2e: build ## carry 100,000 commands over a real Kafka with SASL and TLS, a brok
 	deploy/kafka/kafka.sh with bash -c 'eval "$$(deploy/kafka/kafka.sh env sasl)" && exec $(BIN)/smslab torture \
 	  -admin-brokers "$$KAFKA_BROKERS" -broker-kill "deploy/kafka/kafka.sh kill {n}" -broker-start "deploy/kafka/kafka.sh start {n}" \
 	  -for $(E2E_FOR) -commands $(E2E_COMMANDS) -connectors 2 -in-flight 256 \
-	  -kills 0 -freezes 0 -restarts 1 -broker-kills 1 -provider-faults=false $(E2EFLAGS)'
+	  -kills 0 -freezes 0 -joins 0 -restarts 1 -broker-kills 1 -provider-faults=false $(E2EFLAGS)'
 
 .PHONY: mutants
 mutants: ## break the guarantee in every known way and see which test notices
@@ -67,6 +67,7 @@ kafka-down: ## stop it and forget its data
 .PHONY: conformance
 conformance: ## run kafkaio's tests on a real Kafka: that of kafka-up, else one for the occasion
 	deploy/kafka/kafka.sh with go test $(RACE) $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m ./connector/kafkaio
+	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m -run OnRealKafka ./cmd/smsbridge
 
 .PHONY: clean
 clean: ## remove what was built

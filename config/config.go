@@ -4,7 +4,7 @@
 //
 // The struct tags are the only place where a variable is described: its name
 // without the prefix SMSBRIDGE_, its default, its range (min, max) or its
-// choices (oneof), whether it is required, and a line for people. An empty
+// choices (oneof), the role that requires it, and a line for people. An empty
 // variable counts as not set.
 package config
 
@@ -19,6 +19,7 @@ type Config struct {
 	Retry    Retry
 	Commands Commands
 	Push     Push
+	Reports  Reports
 	Inbound  Inbound
 	Admin    Admin
 	Log      Log
@@ -53,17 +54,19 @@ type Topics struct {
 	DeadLetter string `envconfig:"TOPIC_DEADLETTER" default:"${TOPIC_PREFIX}deadletter" desc:"out: what could not be read, raw"`
 	Account    string `envconfig:"TOPIC_ACCOUNT" default:"${TOPIC_PREFIX}account" desc:"out: balance and state of the line"`
 	Journal    string `envconfig:"TOPIC_JOURNAL" default:"${TOPIC_PREFIX}bridge.journal" desc:"internal: what was about to be submitted, and what came of it"`
+	Sendids    string `envconfig:"TOPIC_SENDIDS" default:"${TOPIC_PREFIX}bridge.sendids" desc:"internal: which command each sendid belongs to, and what its reports have told"`
+	Pushes     string `envconfig:"TOPIC_PUSHES" default:"${TOPIC_PREFIX}bridge.pushes" desc:"internal: delivery reports as the provider pushed them"`
 }
 
 // Provider says how texts are submitted.
 type Provider struct {
-	URL           string        `envconfig:"PROVIDER_URL" required:"true" desc:"where texts are submitted, as the provider gave it for the account"`
+	URL           string        `envconfig:"PROVIDER_URL" required:"intake" desc:"where texts are submitted, as the provider gave it for the account"`
 	BalanceURL    string        `envconfig:"PROVIDER_BALANCE_URL" default:"${PROVIDER_URL}" desc:"where the balance is asked"`
 	AllowHTTP     Switch        `envconfig:"PROVIDER_ALLOW_HTTP" default:"false" desc:"allow plain http to another host than this machine; credentials and texts are then readable on the way"`
 	Proxy         string        `envconfig:"PROVIDER_PROXY" desc:"proxy on the way to the provider (http, https or socks5 URL); the environment's proxies are not used"`
 	Account       string        `envconfig:"PROVIDER_ACCOUNT" default:"default" desc:"alias of the account in events, metrics and logs, never its login"`
-	Name          Secret        `envconfig:"PROVIDER_NAME" required:"true" desc:"login of the account"`
-	Password      Secret        `envconfig:"PROVIDER_PASSWORD" required:"true" desc:"interface password of the account, from the provider's console"`
+	Name          Secret        `envconfig:"PROVIDER_NAME" required:"intake" desc:"login of the account"`
+	Password      Secret        `envconfig:"PROVIDER_PASSWORD" required:"intake" desc:"interface password of the account, from the provider's console"`
 	Signature     string        `envconfig:"PROVIDER_SIGNATURE" desc:"signature of texts whose command has none, without brackets"`
 	Timeout       time.Duration `envconfig:"PROVIDER_TIMEOUT" default:"15s" min:"100ms" max:"5m" desc:"longest wait for the answer to one submit"`
 	MaxInFlight   int           `envconfig:"PROVIDER_MAX_IN_FLIGHT" default:"64" min:"1" max:"10000" desc:"concurrent submits of this process"`
@@ -100,7 +103,7 @@ type Commands struct {
 type Push struct {
 	Listen               string   `envconfig:"PUSH_LISTEN" default:":8080" desc:"public address for the provider's pushes"`
 	Token                Secret   `envconfig:"PUSH_TOKEN" desc:"secret path segment: /push/TOKEN/report instead of /push/report"`
-	Auth                 string   `envconfig:"PUSH_AUTH" required:"true" oneof:"static md5 either none" desc:"how pushes prove where they come from; none believes anybody"`
+	Auth                 string   `envconfig:"PUSH_AUTH" required:"push" oneof:"static md5 either none" desc:"how pushes prove where they come from; none believes anybody"`
 	Name                 Secret   `envconfig:"PUSH_NAME" desc:"name in pushes, for static and either"`
 	Password             Secret   `envconfig:"PUSH_PASSWORD" desc:"password in pushes, for static and either"`
 	PasswordPrevious     Secret   `envconfig:"PUSH_PASSWORD_PREVIOUS" desc:"the password before, also taken while it is being changed"`
@@ -111,6 +114,13 @@ type Push struct {
 	Ack                  string   `envconfig:"PUSH_ACK" default:"OK" desc:"body of the answer to a push that was taken"`
 	SpoolDir             string   `envconfig:"PUSH_SPOOL_DIR" desc:"folder of this process alone where pushes wait on disk while Kafka is away; when empty they are answered 503"`
 	SpoolMax             Size     `envconfig:"PUSH_SPOOL_MAX" default:"1GiB" min:"4KiB" max:"1TiB" desc:"most that may wait there"`
+}
+
+// Reports says how delivery reports find their commands.
+type Reports struct {
+	OrphanAfter time.Duration `envconfig:"ORPHAN_AFTER" default:"10m" min:"1s" max:"24h" desc:"how long a delivery report waits for its sendid before it is published as an orphan"`
+	Deadline    time.Duration `envconfig:"REPORT_DEADLINE" default:"72h" min:"1s" max:"8760h" desc:"how long after a submit its reports may take; then a no_report event tells how many are missing"`
+	HashKey     Secret        `envconfig:"NUMBER_HASH_KEY" desc:"key of the hashes of numbers in internal topics; derived from the provider's credentials when empty, so that changing these lets a recipient's reports be counted twice"`
 }
 
 // Inbound says how messages from phones (MO) are read.
@@ -134,6 +144,7 @@ type Log struct {
 
 // Life is about the process itself.
 type Life struct {
+	Roles         List          `envconfig:"ROLES" default:"intake,push,correlate" desc:"what this process does: submit commands (intake), take the provider's pushes (push), find the commands of reports (correlate); each must be done by some process of a deployment"`
 	StateDir      string        `envconfig:"STATE_DIR" default:"${TMPDIR}/smsbridge" desc:"folder for local caches of internal topics, which may be deleted at any time"`
 	ShutdownGrace time.Duration `envconfig:"SHUTDOWN_GRACE" default:"25s" min:"1s" max:"1h" desc:"time for work in flight after a stop signal; longer than PROVIDER_TIMEOUT"`
 }

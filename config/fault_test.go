@@ -226,13 +226,8 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 		"nothing like it":        {"XYZZY=x", "remove it"},
 		"empty":                  {"XYZZY=", "remove it"},
 		"port that is ours":      {"PUSH_PORT=8080", "PUSH_"},
-		"not built: roles":       {"ROLES=intake", ""},
 		"not built: cap":         {"CAP_PER_DAY=5", ""},
-		"not built: orphans":     {"ORPHAN_AFTER=5m", ""},
-		"not built: deadline":    {"REPORT_DEADLINE=5h", ""},
-		"not built: hash":        {"NUMBER_HASH_KEY=x", ""},
 		"not built: exclusive":   {"PROVIDER_EXCLUSIVE=true", ""},
-		"not built: sendids":     {"TOPIC_SENDIDS=x", ""},
 		"port, but of nothing":   {"PORT_8080_TCP_COLOUR=x", "remove it"},
 		"almost from Kubernetes": {"SERVICE_HOSTS=x", "remove it"},
 	} {

@@ -90,6 +90,13 @@ func effective(name string) string {
 	return defaults[name]
 }
 
+// roles are those that the process is to take, read before their turn.
+func roles() List {
+	var roles List
+	_ = roles.Decode(effective("ROLES")) // a List takes any text
+	return roles
+}
+
 // defaults holds what the tags give as default, by variable.
 var defaults = func() map[string]string {
 	m := make(map[string]string)
@@ -108,7 +115,7 @@ func (k *checker) read(v variable) {
 			return
 		}
 	}
-	if !given && v.field.Tag.Get("required") != "" {
+	if role := v.field.Tag.Get("required"); !given && role != "" && roles().Has(role) {
 		k.fault(v.name, "is required", "set it to: "+v.field.Tag.Get("desc"))
 		return
 	}

@@ -42,7 +42,7 @@ func notes(v variable) string {
 	}
 	switch {
 	case tag.Get("required") != "":
-		b.WriteString(" Required.")
+		fmt.Fprintf(&b, " Required by the role %s.", tag.Get("required"))
 	case tag.Get("default") == "":
 		b.WriteString(" Default: empty.")
 	default:

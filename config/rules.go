@@ -23,6 +23,7 @@ func (k *checker) judge(c *Config) {
 	k.commands(c)
 	k.push(c)
 	k.inbound(&c.Inbound)
+	k.reports(c)
 	k.life(c)
 }
 
@@ -97,6 +98,8 @@ func (k *checker) topics(c *Topics) {
 		{"TOPIC_DEADLETTER", c.DeadLetter},
 		{"TOPIC_ACCOUNT", c.Account},
 		{"TOPIC_JOURNAL", c.Journal},
+		{"TOPIC_SENDIDS", c.Sendids},
+		{"TOPIC_PUSHES", c.Pushes},
 	}
 	first := make(map[string]string)
 	for _, n := range names {
@@ -225,7 +228,27 @@ func (k *checker) inbound(c *Inbound) {
 	}
 }
 
+func (k *checker) reports(c *Config) {
+	r := &c.Reports
+	k.secret(r.HashKey, "NUMBER_HASH_KEY")
+	k.rule(!r.HashKey.IsSet() || len(r.HashKey.Value()) >= leastHashKey, "is shorter than 16 bytes",
+		"choose another, for example the output of: openssl rand -hex 24", "NUMBER_HASH_KEY")
+	credentials := c.Provider.Name.IsSet() && c.Provider.Password.IsSet()
+	k.rule(!c.Life.Roles.Has("correlate") || r.HashKey.IsSet() || credentials, "is required where the provider's credentials, of which it is derived, are not set",
+		"set it, or its _FILE, to the same secret in every process", "NUMBER_HASH_KEY", "NUMBER_HASH_KEY_FILE",
+		"PROVIDER_NAME", "PROVIDER_NAME_FILE", "PROVIDER_PASSWORD", "PROVIDER_PASSWORD_FILE", "ROLES")
+}
+
+// leastHashKey is how many bytes keep a key from being guessed. Whoever knows it
+// finds the number of a hash in minutes: there are few numbers.
+const leastHashKey = 16
+
 func (k *checker) life(c *Config) {
+	for _, role := range c.Life.Roles {
+		k.rule(slices.Contains([]string{"intake", "push", "correlate"}, role), "holds something that is no role",
+			"list some of intake, push, correlate", "ROLES")
+	}
+	k.rule(len(c.Life.Roles) > 0, "names no role", "list some of intake, push, correlate", "ROLES")
 	k.rule(c.Life.ShutdownGrace > c.Provider.Timeout, "is not longer than SMSBRIDGE_PROVIDER_TIMEOUT ("+shortDuration(c.Provider.Timeout)+")",
 		"make it longer: a submit cut off by the stop has an unknown outcome", "SHUTDOWN_GRACE", "PROVIDER_TIMEOUT")
 }

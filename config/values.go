@@ -76,6 +76,9 @@ func (l *List) Decode(text string) error {
 	return nil
 }
 
+// Has reports whether item is in the list.
+func (l List) Has(item string) bool { return slices.Contains(l, item) }
+
 // String joins the list again.
 func (l List) String() string { return strings.Join(l, ",") }
 

@@ -32,8 +32,9 @@ type Config struct {
 	Create   *NewTopics // nil: missing topics are waited for
 	Ordering intake.Ordering
 
-	DedupeWindow    time.Duration // how long a command id is remembered
-	StateDir        string        // local caches; may be deleted at any time
+	Roles           Roles
+	Kept            Kept   // how long the past matters
+	StateDir        string // local caches; may be deleted at any time
 	BalanceInterval time.Duration
 	BalanceLow      float64
 	Rate            float64       // recipients a second of the whole group, 0 is unlimited
@@ -68,7 +69,7 @@ type Connector struct {
 	events    *events
 	recent    *correlate.Recent
 	owned     *owned
-	listener  *push.Server // nil before it listens
+	listener  *push.Server // nil before it listens, and without the role
 	health    health
 
 	// work outlives the stop by the grace period: what was begun is finished in
@@ -93,11 +94,18 @@ func Run(ctx context.Context, cfg Config) error {
 	defer finish()
 	c.work = work
 
-	listener, err := push.Listen(ctx, c.cfg.Push)
-	if err != nil {
-		return errors.Join(err, c.close())
+	var flows []func(context.Context) error
+	if cfg.Roles.Push {
+		listener, err := push.Listen(ctx, c.cfg.Push)
+		if err != nil {
+			return errors.Join(err, c.close())
+		}
+		c.listener = listener
+		flows = append(flows, listener.Run)
 	}
-	c.listener = listener
+	if cfg.Roles.Intake {
+		flows = append(flows, c.line.Run)
+	}
 	// The admin listener is the first to come and the last to go, so that
 	// somebody can see how the rest does.
 	visible, hide := context.WithCancel(context.WithoutCancel(ctx))
@@ -112,17 +120,16 @@ func Run(ctx context.Context, cfg Config) error {
 	}()
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return listener.Run(ctx) })
-	g.Go(func() error { return c.watchKafka(ctx) })
-	g.Go(func() error { return c.line.Run(ctx) })
-	g.Go(func() error { return c.bridge(ctx) })
+	for _, flow := range append(flows, c.watchKafka, c.bridge) {
+		g.Go(func() error { return flow(ctx) })
+	}
 	err = g.Wait()
 	err = errors.Join(err, c.close())
 	hide()
 	return errors.Join(err, <-admin)
 }
 
-// bridge carries commands, once Kafka and every topic are there.
+// bridge carries commands and reports, once Kafka and every topic are there.
 func (c *Connector) bridge(ctx context.Context) error {
 	err := c.reach(ctx)
 	if ctx.Err() != nil {
@@ -132,8 +139,10 @@ func (c *Connector) bridge(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.watchAccount(ctx) })
-	g.Go(func() error { return c.consume(ctx) })
+	if c.cfg.Roles.Intake {
+		g.Go(func() error { return c.watchAccount(ctx) })
+		g.Go(func() error { return c.consume(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -154,21 +163,38 @@ func build(cfg Config) (*Connector, error) {
 	if c.kafka, err = kafkaio.Open(cfg.Kafka); err != nil {
 		return nil, err
 	}
-	if c.provider, err = provider.New(cfg.Provider); err != nil {
+	c.events = &events{
+		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
+		topics:   cfg.Topics,
+	}
+	if cfg.Roles.Intake {
+		if err := c.buildIntake(); err != nil {
+			return nil, err
+		}
+	}
+	if c.events.metrics, err = c.newMetrics(cfg.Meter); err != nil {
 		return nil, err
+	}
+	c.cfg.Push.Sink = pushes{c}
+	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.ready
+	return c, nil
+}
+
+// buildIntake makes what submits commands.
+func (c *Connector) buildIntake() error {
+	cfg := &c.cfg
+	var err error
+	if c.provider, err = provider.New(cfg.Provider); err != nil {
+		return err
 	}
 	c.balance = c.purse.listening(c.provider.Balance)
 	c.line, err = submit.NewLine(submit.LineConfig{Balance: c.balance, MaxInFlight: cfg.Submit.MaxInFlight, Log: cfg.Log})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
 	if c.submitter, err = submit.New(cfg.Submit); err != nil {
-		return nil, err
-	}
-	c.events = &events{
-		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
-		topics:   cfg.Topics,
+		return err
 	}
 	// A cache is no reason to carry nothing. Without it memory must do, and each
 	// take-over reads the journal of the whole window.
@@ -178,21 +204,13 @@ func build(cfg Config) (*Connector, error) {
 	c.journal, err = journal.New(journal.Config{
 		Store: c.store, Identity: c.identity,
 		Group: cfg.Group, Topic: cfg.Topics.Journal, Commands: cfg.Topics.Commands,
-		SessionTimeout: cfg.Kafka.SessionTimeout, Window: cfg.DedupeWindow,
+		SessionTimeout: cfg.Kafka.SessionTimeout, Window: cfg.Kept.DedupeWindow,
 		Producer: c.events.producer, Offsets: c.kafka,
 		Fetch:      func(f kafkaio.FetchConfig) journal.Source { return c.kafka.Fetcher(f) },
 		Partitions: partitionsOf(c.kafka, cfg.Topics.Journal),
 		Log:        cfg.Log, Meter: cfg.Meter, Reached: cfg.reached,
 	})
-	if err != nil {
-		return nil, err
-	}
-	if c.events.metrics, err = c.newMetrics(cfg.Meter); err != nil {
-		return nil, err
-	}
-	c.cfg.Push.Sink = pushes{c}
-	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.ready
-	return c, nil
+	return err
 }
 
 // close ends what build began, when nobody uses it any more.
@@ -203,7 +221,9 @@ func (c *Connector) close() error {
 	if err != nil {
 		err = fmt.Errorf("not everything could be written: %w", err)
 	}
-	c.provider.Close()
+	if c.provider != nil {
+		c.provider.Close()
+	}
 	if c.store != nil {
 		if err := c.store.Close(); err != nil {
 			c.log.Warn("the local store was not closed in order; the next start reads more of the journal", "error", err)

@@ -68,14 +68,18 @@ func (c *Connector) watchKafka(ctx context.Context) error {
 func (c *Connector) lookAtKafka(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	wanted := c.cfg.Topics.output()
-	found, err := c.kafka.Topics(ctx, wanted...)
+	return c.expect(ctx, c.cfg.Topics.written(c.cfg.Roles))
+}
+
+// expect fails unless every topic is there.
+func (c *Connector) expect(ctx context.Context, names []string) error {
+	found, err := c.kafka.Topics(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	for _, name := range wanted {
+	for _, name := range names {
 		if _, ok := found[name]; !ok {
-			return fmt.Errorf("topic %s does not exist; create it or set SMSBRIDGE_KAFKA_CREATE_TOPICS", name)
+			return fmt.Errorf("topic %s does not exist; create it, or set SMSBRIDGE_KAFKA_CREATE_TOPICS=true", name)
 		}
 	}
 	return nil
@@ -113,20 +117,15 @@ func (c *Connector) prepare(ctx context.Context) error {
 		return err
 	}
 	if c.cfg.Create != nil {
-		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.all(c.cfg.Topics, c.cfg.DedupeWindow)...); err != nil {
+		if err := c.kafka.CreateTopics(ctx, c.cfg.Create.Missing(c.cfg.Topics, c.cfg.Kept)...); err != nil {
 			return err
 		}
 	}
-	names := c.cfg.Topics.everything()
-	found, err := c.kafka.Topics(ctx, names...)
-	if err != nil {
+	if err := c.expect(ctx, c.cfg.Topics.used(c.cfg.Roles)); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if _, ok := found[name]; !ok {
-			return fmt.Errorf("topic %s does not exist; create it (smsbridge config names the topics) or set SMSBRIDGE_KAFKA_CREATE_TOPICS=true", name)
-		}
+	if c.cfg.Roles.Intake {
+		c.warnOfJournal(ctx)
 	}
-	c.warnOfJournal(ctx)
 	return nil
 }

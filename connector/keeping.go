@@ -12,27 +12,31 @@ import (
 	"smsbridge/connector/kafkaio"
 )
 
-// JournalFaults says in which ways the settings of the journal topic let it
-// forget sooner than command ids are to be remembered, or lose what it has
-// acknowledged, each with the remedy.
-func JournalFaults(topic string, settings map[string]string, window time.Duration) []string {
+// Faults says in which ways the settings of a topic let it forget sooner than it
+// may, lose what it has acknowledged, or be slower than need be, each with the
+// remedy. What the settings do not tell is no fault.
+func (t *Topic) Faults(settings map[string]string) []string {
 	var faults []string
 	alter := func(fault, setting string) {
-		faults = append(faults, fmt.Sprintf("topic %s: %s; kafka-configs --alter --topic %s --add-config %s", topic, fault, topic, setting))
+		faults = append(faults, fmt.Sprintf("topic %s: %s; kafka-configs --alter --topic %s --add-config %s", t.Name, fault, t.Name, setting))
 	}
 	if strings.Contains(settings["cleanup.policy"], "compact") {
 		alter("is compacted, which drops what must be kept", "cleanup.policy=delete")
 	}
 	kept, err := strconv.ParseInt(settings["retention.ms"], 10, 64)
-	if err == nil && kept >= 0 && kept < window.Milliseconds() {
-		alter(fmt.Sprintf("forgets after %s, ids are to be remembered for %s", time.Duration(kept)*time.Millisecond, window),
-			fmt.Sprintf("retention.ms=%d", 2*window.Milliseconds()))
+	if err == nil && kept >= 0 && kept < t.Least.Milliseconds() {
+		alter(fmt.Sprintf("forgets after %s, must not before %s: %s", time.Duration(kept)*time.Millisecond, t.Least, t.Lost),
+			fmt.Sprintf("retention.ms=%d", t.Keep.Milliseconds()))
 	}
-	if bytes := cmp.Or(settings["retention.bytes"], "-1"); bytes != "-1" {
-		alter("forgets by size (retention.bytes="+bytes+"), perhaps within the dedupe window", "retention.bytes=-1")
+	if bytes := cmp.Or(settings["retention.bytes"], "-1"); bytes != "-1" && t.Least > 0 {
+		alter("forgets by size (retention.bytes="+bytes+"), perhaps sooner than it may", "retention.bytes=-1")
 	}
 	if settings["unclean.leader.election.enable"] == "true" {
 		alter("may lose what it acknowledged when brokers fail", "unclean.leader.election.enable=false")
+	}
+	compression := settings["compression.type"]
+	if t.Config["compression.type"] != "" && compression != "" && compression != "producer" && compression != "uncompressed" {
+		alter("every submit waits while the broker compresses (compression.type="+compression+")", "compression.type=producer")
 	}
 	return faults
 }
@@ -47,7 +51,12 @@ func (c *Connector) warnOfJournal(ctx context.Context) {
 	case err != nil && ctx.Err() == nil:
 		c.log.Warn("settings of the journal topic not seen", "error", err)
 	}
-	for _, fault := range JournalFaults(c.cfg.Topics.Journal, settings, c.cfg.DedupeWindow) {
-		c.log.Warn("journal topic is not set as it should be", "fault", fault)
+	for _, t := range c.cfg.Topics.List(c.cfg.Kept) {
+		if t.Name != c.cfg.Topics.Journal {
+			continue
+		}
+		for _, fault := range t.Faults(settings) {
+			c.log.Warn("journal topic is not set as it should be", "fault", fault)
+		}
 	}
 }

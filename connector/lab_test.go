@@ -33,7 +33,8 @@ import (
 
 var testTopics = Topics{
 	Commands: "t.commands", Results: "t.results", Reports: "t.reports",
-	Inbound: "t.inbound", DeadLetter: "t.deadletter", Account: "t.account", Journal: "t.journal",
+	Inbound: "t.inbound", DeadLetter: "t.deadletter", Account: "t.account",
+	Journal: "t.journal", Sendids: "t.sendids", Pushes: "t.pushes",
 }
 
 // lab is a broker, a provider and whatever connectors a test starts between them.
@@ -54,7 +55,7 @@ const partitions = 4
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions,
-		testTopics.Commands, testTopics.Results, testTopics.Reports, testTopics.Inbound, testTopics.DeadLetter, testTopics.Account, testTopics.Journal))
+		testTopics.used(Roles{true, true, true})...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func (l *lab) config(addr string) Config {
 	log := slog.New(slog.NewTextHandler(testWriter{l.t}, nil))
 	return Config{
 		Account: "default", Instance: addr, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
-		DedupeWindow: time.Hour, StateDir: l.t.TempDir(), BalanceInterval: time.Minute, Grace: 10 * time.Second,
+		Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, Roles: Roles{true, true, true}, StateDir: l.t.TempDir(), BalanceInterval: time.Minute, Grace: 10 * time.Second,
 		Kafka: kafkaio.Config{Brokers: l.brokers, ClientID: "test", SessionTimeout: 6 * time.Second, Log: log},
 		Provider: provider.Config{
 			URL: l.provider.URL, Timeout: 5 * time.Second, MaxInFlight: 16,

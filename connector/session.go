@@ -226,7 +226,7 @@ func (c *Connector) prepareParts(tenure *journal.Tenure, ids []int) map[int]*ass
 // countPartitions learns how many partitions there are now: of the outputs to
 // choose among, of the commands for the share in the rate.
 func (c *Connector) countPartitions(ctx context.Context, owned int) error {
-	topics, err := c.kafka.WaitTopics(ctx, c.cfg.Topics.everything()...)
+	topics, err := c.kafka.WaitTopics(ctx, c.cfg.Topics.used(c.cfg.Roles)...)
 	if err != nil {
 		return err
 	}

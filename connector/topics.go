@@ -1,58 +1,153 @@
 package connector
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	"smsbridge/connector/kafkaio"
 )
 
+// Roles are what a process does. Every role of a deployment must be taken by
+// some process.
+type Roles struct {
+	Intake    bool // submits commands
+	Push      bool // takes what the provider pushes
+	Correlate bool // finds the command of each delivery report
+}
+
+func (r Roles) share(other Roles) bool {
+	return r.Intake && other.Intake || r.Push && other.Push || r.Correlate && other.Correlate
+}
+
 // Topics names the topics of one deployment.
 type Topics struct {
 	Commands, Results, Reports, Inbound, DeadLetter, Account string
-	Journal                                                  string // internal
+	Journal, Sendids, Pushes                                 string // internal
 }
 
-// everything lists all topics.
-func (t Topics) everything() []string {
-	return append(t.output(), t.Commands, t.Journal)
+// Topic is one of them as it should be: it is created so, told so to those who
+// create it, and compared with what is there.
+type Topic struct {
+	Name        string
+	Read, Write Roles
+	Describe    Roles         // these only count its partitions
+	Keep        time.Duration // retention that it is created with
+	Least       time.Duration // with less, Lost happens; 0: nothing does
+	Lost        string
+	Joined      bool              // with the commands; better with as many partitions, as that moves no data
+	Config      map[string]string // beside retention and cleanup
 }
 
-// output lists the topics that are written to.
-func (t Topics) output() []string {
-	return []string{t.Results, t.Reports, t.Inbound, t.DeadLetter, t.Account}
+// ReadBy reports whether one of the roles reads it.
+func (t *Topic) ReadBy(r Roles) bool { return t.Read.share(r) }
+
+// WrittenBy reports whether one of the roles writes it.
+func (t *Topic) WrittenBy(r Roles) bool { return t.Write.share(r) }
+
+// SeenBy reports whether one of the roles has anything to do with it.
+func (t *Topic) SeenBy(r Roles) bool {
+	return t.ReadBy(r) || t.WrittenBy(r) || t.Describe.share(r)
 }
+
+// Kept is for how long the past matters.
+type Kept struct {
+	DedupeWindow   time.Duration
+	ReportDeadline time.Duration
+	Validity       time.Duration // the longest of a command
+}
+
+// How long records are kept that are for others.
+const (
+	keepOutputs     = 7 * 24 * time.Hour
+	keepDeadLetters = 30 * 24 * time.Hour
+)
+
+// List is every topic. It is the one place that says what is done with each.
+func (t Topics) List(k Kept) []Topic {
+	// Internal topics are kept for twice as long as what stands in them matters:
+	// a standstill must not cost the past.
+	reports := max(2*k.ReportDeadline, keepOutputs)
+	return []Topic{
+		{
+			Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: max(keepOutputs, 2*k.Validity),
+			Least: k.Validity, Lost: "commands that wait, as behind a held line, are deleted unsent while they are valid",
+		},
+		{Name: t.Results, Write: Roles{Intake: true}, Keep: keepOutputs, Joined: true},
+		{Name: t.Reports, Write: Roles{Correlate: true}, Keep: keepOutputs, Joined: true},
+		{Name: t.Inbound, Write: Roles{Push: true}, Keep: keepOutputs},
+		{Name: t.DeadLetter, Write: Roles{Intake: true, Push: true, Correlate: true}, Keep: keepDeadLetters},
+		{Name: t.Account, Write: Roles{Intake: true}, Keep: keepOutputs},
+		{
+			Name: t.Journal, Read: Roles{Intake: true}, Write: Roles{Intake: true}, Keep: 2 * k.DedupeWindow,
+			Least: k.DedupeWindow, Lost: "command ids are forgotten too soon, and partitions halt",
+			// Every submit would wait for a broker that compresses what we sent plain.
+			Config: map[string]string{"retention.bytes": "-1", "compression.type": "producer"},
+		},
+		{
+			Name: t.Sendids, Read: Roles{Correlate: true}, Write: Roles{Intake: true, Correlate: true}, Keep: reports,
+			Least: k.ReportDeadline, Lost: "delivery reports no longer find their commands",
+		},
+		{
+			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: reports,
+			Least: k.ReportDeadline, Lost: "delivery reports that wait for their command are lost",
+		},
+	}
+}
+
+// used lists the names of the topics that the roles have to do with.
+func (t Topics) used(r Roles) []string {
+	return t.names(func(topic *Topic) bool { return topic.SeenBy(r) })
+}
+
+// written lists the names of those that the roles write to.
+func (t Topics) written(r Roles) []string {
+	return t.names(func(topic *Topic) bool { return topic.WrittenBy(r) })
+}
+
+func (t Topics) names(which func(*Topic) bool) []string {
+	var names []string
+	for _, topic := range t.List(Kept{}) {
+		if which(&topic) && !slices.Contains(names, topic.Name) {
+			names = append(names, topic.Name)
+		}
+	}
+	return names
+}
+
+// CorrelateGroup is the consumer group of the processes that correlate.
+func CorrelateGroup(group string) string { return group + "-correlate" }
 
 // NewTopics says how missing topics are created.
 type NewTopics struct {
 	Partitions, Replicas int
 }
 
-// How long created topics keep their records.
+// With min.insync.replicas of three or more replicas, what was acknowledged
+// survives the loss of a broker.
 const (
-	keepOutputs     = 7 * 24 * time.Hour
-	keepDeadLetters = 30 * 24 * time.Hour
+	insync         = "2"
+	insyncReplicas = 3
 )
 
-// all lists every topic as it is created where it is missing. None is compacted:
-// the key of a result or report is not what it is about.
-func (n NewTopics) all(t Topics, window time.Duration) []kafkaio.NewTopic {
-	list := make([]kafkaio.NewTopic, 0, 8)
-	add := func(name string, keep time.Duration) {
-		list = append(list, kafkaio.NewTopic{
-			Name: name, Partitions: n.Partitions, Replicas: n.Replicas,
-			Config: map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(keep.Milliseconds(), 10)},
-		})
+// New is a topic as it is created. None is compacted: no key is what its record
+// is about.
+func (n NewTopics) New(t Topic) kafkaio.NewTopic {
+	config := map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(t.Keep.Milliseconds(), 10)}
+	maps.Copy(config, t.Config)
+	if n.Replicas >= insyncReplicas {
+		config["min.insync.replicas"] = insync
 	}
-	add(t.Commands, keepOutputs)
-	for _, name := range t.output() {
-		if name == t.DeadLetter {
-			add(name, keepDeadLetters)
-			continue
-		}
-		add(name, keepOutputs)
+	return kafkaio.NewTopic{Name: t.Name, Partitions: n.Partitions, Replicas: n.Replicas, Config: config}
+}
+
+// Missing lists every topic as it is created where it is missing.
+func (n NewTopics) Missing(t Topics, k Kept) []kafkaio.NewTopic {
+	all := t.List(k)
+	list := make([]kafkaio.NewTopic, len(all))
+	for i := range all {
+		list[i] = n.New(all[i])
 	}
-	// A journal that forgets sooner than ids are to be remembered would halt.
-	add(t.Journal, 2*window)
 	return list
 }

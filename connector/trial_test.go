@@ -42,13 +42,14 @@ const (
 // in virtual time, with faults that follow from the seed. The moment of a fault
 // also depends on the scheduler: the same seed need not give the same run.
 type theatre struct {
-	t       *testing.T
-	network kfake.VirtualNetwork
-	cluster *kfake.Cluster
-	client  *kgo.Client
-	calm    atomic.Bool // no more faults
-	running sync.WaitGroup
-	struck  *tally
+	t        *testing.T
+	network  kfake.VirtualNetwork
+	cluster  *kfake.Cluster
+	client   *kgo.Client
+	calm     atomic.Bool // no more faults
+	running  sync.WaitGroup
+	struck   *tally
+	stateDir string // of all of them: whoever comes back may find what another left
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -100,7 +101,7 @@ func TestWholeConnectorsKeepTheirPromisesWhateverDiesWherever(t *testing.T) {
 
 func play(t *testing.T, seed uint64, struck *tally) {
 	t.Helper()
-	th := &theatre{t: t, rng: rand.New(rand.NewPCG(seed, 7)), actors: map[string]*actor{}, struck: struck}
+	th := &theatre{t: t, rng: rand.New(rand.NewPCG(seed, 7)), actors: map[string]*actor{}, struck: struck, stateDir: t.TempDir()}
 	th.h.MaxInFlight, th.h.Session, th.h.Ordered = trialInFlight, trialSession, true
 	th.raise()
 	for i := range 2 + th.n(2) {
@@ -133,7 +134,7 @@ func play(t *testing.T, seed uint64, struck *tally) {
 func (th *theatre) raise() {
 	th.t.Helper()
 	var err error
-	th.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(th.network.Listen), kfake.SeedTopics(trialParts, testTopics.everything()...))
+	th.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(th.network.Listen), kfake.SeedTopics(trialParts, testTopics.used(Roles{true, true, true})...))
 	if err != nil {
 		th.t.Fatal(err)
 	}

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"time"
 
-	"go.opentelemetry.io/otel/metric/noop"
-	nooptrace "go.opentelemetry.io/otel/trace/noop"
-
 	"smsbridge/config"
-	"smsbridge/connector/provider"
 )
 
 // checkTimeout bounds every single check.
@@ -50,34 +48,26 @@ func check(ctx context.Context, stdout io.Writer) error {
 	list := &checklist{out: stdout}
 	list.say("configuration", nil)
 	checkKafka(ctx, list, c)
-	checkProvider(ctx, list, c)
+	if c.Life.Roles.Has("intake") {
+		checkProvider(ctx, list, c)
+	}
 	if list.failed {
 		return errChecks
 	}
 	return nil
 }
 
-func checkProvider(ctx context.Context, list *checklist, c config.Config) {
+// checkName tells whether the host of an address has one, so that a wrong name
+// and a broker that is down are told apart.
+func checkName(ctx context.Context, list *checklist, host, setting string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true // an address needs no name server
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	client, err := provider.New(provider.Config{
-		URL: c.Provider.URL, BalanceURL: c.Provider.BalanceURL, Proxy: c.Provider.Proxy,
-		Timeout: c.Provider.Timeout, MaxInFlight: 1,
-		Name: c.Provider.Name.Value, Password: c.Provider.Password.Value,
-		Meter: noop.Meter{}, Tracer: nooptrace.Tracer{},
-	})
+	_, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		list.say("provider settings", err)
-		return
+		err = fmt.Errorf("%w; %s: check the spelling, and the name servers of this machine", err, setting)
 	}
-	defer client.Close()
-	balance, failure := client.Balance(ctx)
-	switch {
-	case failure != nil:
-		list.say("provider answers", failure)
-	case balance.Code != "0":
-		list.say("provider knows us", fmt.Errorf("code %s to the question for the balance; see the provider's console", balance.Code))
-	default:
-		list.say(fmt.Sprintf("provider answers, balance %s", balance.Amount), nil)
-	}
+	return list.say("name "+host+" is known", err)
 }

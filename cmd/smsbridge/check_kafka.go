@@ -1,19 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 
 	"smsbridge/config"
+	"smsbridge/connector"
 	"smsbridge/connector/kafkaio"
 )
 
 func checkKafka(ctx context.Context, list *checklist, c config.Config) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	settings, err := kafkaConfig(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		list.say("kafka settings", err)
@@ -25,105 +25,127 @@ func checkKafka(ctx context.Context, list *checklist, c config.Config) {
 		return
 	}
 	defer client.Close() //nolint:errcheck // nothing was written
-	if !list.say("kafka answers and knows us", client.Probe(ctx)) {
+	if !checkConnection(ctx, list, client, c.Kafka) {
 		return
 	}
-	checkTopics(ctx, list, client, c.Topics)
-	checkJournal(ctx, list, client, c)
+	ctx, cancel := context.WithTimeout(ctx, 3*checkTimeout)
+	defer cancel()
+	topics := used(c)
+	checkCounts(list, checkTopics(ctx, list, client, topics), topics, c.Topics)
+	checkSettings(ctx, list, client, topics)
 	checkRights(ctx, list, client, c)
 }
 
-// need is what run does with a topic.
-type need struct {
-	topic       string
-	read, write bool
+// used lists the topics that a process of this configuration has to do with.
+func used(c config.Config) []connector.Topic {
+	roles := rolesOf(c.Life.Roles)
+	return slices.DeleteFunc(topicsOf(c).List(keptOf(c)), func(t connector.Topic) bool { return !t.SeenBy(roles) })
 }
 
-func needs(t config.Topics) []need {
-	return []need{
-		{topic: t.Commands, read: true},
-		{topic: t.Results, write: true},
-		{topic: t.Reports, write: true},
-		{topic: t.Inbound, write: true},
-		{topic: t.DeadLetter, write: true},
-		{topic: t.Account, write: true},
-		{topic: t.Journal, read: true, write: true},
+// checkConnection tells at which step the way to the brokers ends.
+func checkConnection(ctx context.Context, list *checklist, client *kafkaio.Client, k config.Kafka) bool {
+	known := false
+	for _, broker := range k.Brokers {
+		if host, _, err := net.SplitHostPort(broker); err == nil {
+			known = checkName(ctx, list, host, "SMSBRIDGE_KAFKA_BROKERS") || known
+		}
 	}
+	if !known {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*checkTimeout)
+	defer cancel()
+	err := client.Probe(ctx)
+	tls, login := errors.Is(err, kafkaio.ErrTLS), errors.Is(err, kafkaio.ErrLogin)
+	if err != nil && !tls && !login {
+		return list.say("kafka answers", err)
+	}
+	list.say("kafka answers", nil)
+	if bool(k.TLS) || tls {
+		if tls {
+			return list.say("kafka TLS", err)
+		}
+		list.say("kafka TLS", nil)
+	}
+	if k.SASLMechanism == "" && !login {
+		list.note("kafka knows us by no login (SMSBRIDGE_KAFKA_SASL_MECHANISM)")
+		return true
+	}
+	return list.say("kafka takes the login "+k.SASLUsername, err)
 }
 
-func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, t config.Topics) {
+// checkTopics tells which topics are there, and returns how many partitions they
+// have.
+func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, topics []connector.Topic) map[string]int {
 	partitions := map[string]int{}
-	for _, n := range needs(t) {
-		found, err := client.Topics(ctx, n.topic)
+	for _, t := range topics {
+		found, err := client.Topics(ctx, t.Name)
 		if errors.Is(err, kafkaio.ErrUnauthorized) {
 			continue // checkRights tells what to do
 		}
-		topic, exists := found[n.topic]
-		what := "topic " + n.topic
+		topic, exists := found[t.Name]
+		what := "topic " + t.Name
 		switch {
 		case exists:
 			what += fmt.Sprintf(", %d partitions", topic.Partitions)
 		case err == nil:
-			err = errors.New("does not exist; create it, or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start")
+			err = errors.New("does not exist; create it (smsbridge topics prints how), or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start")
 		}
 		if list.say(what, err) {
-			partitions[n.topic] = topic.Partitions
+			partitions[t.Name] = topic.Partitions
 		}
 	}
-	commands, seen := partitions[t.Commands]
-	if !seen {
-		return
-	}
-	if have, seen := partitions[t.Journal]; seen {
+	return partitions
+}
+
+// checkCounts compares the topics' numbers of partitions, those that were seen.
+func checkCounts(list *checklist, partitions map[string]int, topics []connector.Topic, names config.Topics) {
+	commands, seen := partitions[names.Commands]
+	if have, also := partitions[names.Journal]; seen && also {
 		var err error
 		if have < commands {
-			err = fmt.Errorf("it has %d instead of %d, and the commands of the others would stand still; add some: kafka-topics --alter --topic %s --partitions %d", have, commands, t.Journal, commands)
+			err = fmt.Errorf("it has %d instead of %d, and the commands of the others would stand still; add some: kafka-topics --alter --topic %s --partitions %d",
+				have, commands, names.Journal, commands)
 		}
-		list.say(fmt.Sprintf("topic %s has a partition for each of %s", t.Journal, t.Commands), err)
+		list.say(fmt.Sprintf("topic %s has a partition for each of %s", names.Journal, names.Commands), err)
 	}
-	for _, name := range []string{t.Results, t.Reports} {
-		if have, seen := partitions[name]; seen && have != commands {
-			list.note(fmt.Sprintf("topic %s has not as many partitions as %s: joins of the two must move data", name, t.Commands))
+	for _, t := range topics {
+		if have, also := partitions[t.Name]; t.Joined && seen && also && have != commands {
+			list.note(fmt.Sprintf("topic %s has not as many partitions as %s: joins of the two must move data", t.Name, names.Commands))
 		}
+	}
+	pushes, seen := partitions[names.Pushes]
+	if have, also := partitions[names.Sendids]; seen && also {
+		var err error
+		if have != pushes {
+			err = fmt.Errorf("they have %d and %d; both must be made with the same number, which never changes", have, pushes)
+		}
+		list.say(fmt.Sprintf("topics %s and %s have as many partitions", names.Sendids, names.Pushes), err)
 	}
 }
 
-func checkRights(ctx context.Context, list *checklist, client *kafkaio.Client, c config.Config) {
-	var names []string
-	for _, n := range needs(c.Topics) {
-		names = append(names, n.topic)
-	}
-	rights, err := client.Rights(ctx, names...)
-	if errors.Is(err, kafkaio.ErrRightsNotTold) {
-		list.note("rights: " + err.Error() + "; a missing one shows when run needs it")
-		return
-	}
-	if err != nil {
-		list.say("rights", err)
-		return
-	}
-	who := "User:" + cmp.Or(c.Kafka.SASLUsername, "NAME")
-	grant := func(have bool, operation, resource string) error {
-		if have {
-			return nil
-		}
-		return fmt.Errorf("not allowed; whoever administers Kafka can: kafka-acls --add --allow-principal %s --operation %s %s", who, operation, resource)
-	}
-	for _, n := range needs(c.Topics) {
-		have, exists := rights[n.topic]
-		if !exists {
+// checkSettings looks at how topics keep their records, where we may see it.
+func checkSettings(ctx context.Context, list *checklist, client *kafkaio.Client, topics []connector.Topic) {
+	hidden := false
+	for _, t := range topics {
+		if found, err := client.Topics(ctx, t.Name); err != nil || found[t.Name].Name == "" {
 			continue // told before
 		}
-		if n.read {
-			list.say(fmt.Sprintf("topic %s may be read", n.topic), grant(have.Read, "Read", "--topic "+n.topic))
+		settings, err := client.TopicConfig(ctx, t.Name)
+		if errors.Is(err, kafkaio.ErrUnauthorized) {
+			hidden = true
+			continue
 		}
-		if n.write {
-			list.say(fmt.Sprintf("topic %s may be written", n.topic), grant(have.Write, "Write", "--topic "+n.topic))
+		if err == nil {
+			var faults []error
+			for _, fault := range t.Faults(settings) {
+				faults = append(faults, errors.New(fault))
+			}
+			err = errors.Join(faults...)
 		}
+		list.say("topic "+t.Name+" keeps its records as it should", err)
 	}
-	group, err := client.GroupRights(ctx, c.Kafka.Group)
-	if err == nil {
-		err = grant(group.Read, "Read", "--group "+c.Kafka.Group)
+	if hidden {
+		list.note("retention, cleanup and compression of topics were not seen: that needs the right DescribeConfigs, which run does not")
 	}
-	list.say(fmt.Sprintf("group %s may be joined", c.Kafka.Group), err)
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -20,6 +24,9 @@ func leastRights() []kfake.ACL {
 		permit(kmsg.ACLResourceTypeGroup, "smsbridge", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.commands", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.journal", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeGroup, "smsbridge-correlate", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.sendids", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.pushes", kmsg.ACLOperationRead),
 	}
 	for _, topic := range topics[1:] {
 		rules = append(rules, permit(kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationWrite))
@@ -40,7 +47,7 @@ func secured(t *testing.T, rules []kfake.ACL) []string {
 }
 
 // failed returns the lines of a check that are not ok, the provider's aside,
-// which is never there in these tests.
+// which is never there in these tests, and what it notes of logins.
 func failed(t *testing.T, settings ...string) (lines []string) {
 	t.Helper()
 	p := start(t, []string{"check"}, settings...)
@@ -48,7 +55,7 @@ func failed(t *testing.T, settings ...string) (lines []string) {
 		t.Errorf("exit code %d", code)
 	}
 	for line := range strings.Lines(p.out.String()) {
-		if !strings.HasPrefix(line, "ok ") && !strings.Contains(line, "provider") && !strings.HasPrefix(line, "smsbridge:") {
+		if !strings.HasPrefix(line, "ok ") && !strings.Contains(line, "provider") && !strings.Contains(line, "no login") && !strings.HasPrefix(line, "smsbridge:") {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
@@ -57,7 +64,8 @@ func failed(t *testing.T, settings ...string) (lines []string) {
 
 func TestCheckIsContentWithTheLeastRights(t *testing.T) {
 	t.Parallel()
-	if lines := failed(t, secured(t, leastRights())...); len(lines) > 0 {
+	lines := failed(t, secured(t, leastRights())...)
+	if len(lines) != 1 || !strings.Contains(lines[0], "DescribeConfigs") {
 		t.Errorf("got %q", lines)
 	}
 }
@@ -75,6 +83,7 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 		t.Run(rule.Name+" "+name, func(t *testing.T) {
 			t.Parallel()
 			lines := failed(t, secured(t, slices.Delete(leastRights(), at, at+1))...)
+			lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, "DescribeConfigs") })
 			if len(lines) != 1 || !strings.HasPrefix(lines[0], "FAIL") || !strings.Contains(lines[0], rule.Name+" "+name) || !strings.Contains(lines[0], "User:bob "+kind) {
 				t.Errorf("got %q", lines)
 			}
@@ -84,18 +93,74 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 
 func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	t.Parallel()
-	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5]), kfake.SeedTopics(2, "sms.reports", "sms.bridge.journal"))
+	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
 	for _, want := range []string{
 		"FAIL  topic sms.deadletter: does not exist; create it",
 		"FAIL  topic sms.bridge.journal has a partition for each of sms.commands: it has 2 instead of 3",
+		"FAIL  topics sms.bridge.sendids and sms.bridge.pushes have as many partitions: they have 2 and 3",
 		"note  topic sms.reports has not as many partitions as sms.commands",
 	} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("%q is missing", want)
 		}
 	}
-	if len(lines) != 3 {
+	if len(lines) != 4 {
 		t.Errorf("got %q", lines)
+	}
+}
+
+// answering is a provider that answers the question for the balance so, by a
+// clock that is wrong by skew.
+func answering(t *testing.T, answer string, skew time.Duration) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(s.Close)
+	return "SMSBRIDGE_PROVIDER_URL=" + s.URL
+}
+
+func TestCheckIsContentWhereAllIsWellAndExitsZero(t *testing.T) {
+	t.Parallel()
+	p := start(t, []string{"check"}, "SMSBRIDGE_KAFKA_BROKERS="+newBroker(t, kfake.SeedTopics(3, topics...)), answering(t, "0,6", 0))
+	if code := p.exit(); code != exitStopped || strings.Contains(p.out.String(), "FAIL") || !strings.Contains(p.out.String(), "balance 6") {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestCheckTellsWhatIsWrongOutsideOfTopics(t *testing.T) {
+	t.Parallel()
+	broker := "SMSBRIDGE_KAFKA_BROKERS=" + newBroker(t, kfake.SeedTopics(3, topics...))
+	silent := httptest.NewServer(http.NotFoundHandler()) // no Kafka broker
+	t.Cleanup(silent.Close)
+	well := answering(t, "0,6", 0)
+	for name, c := range map[string]struct {
+		settings []string
+		want     string
+	}{
+		"broker's name":    {[]string{well, "SMSBRIDGE_KAFKA_BROKERS=kafka.invalid:9092"}, "FAIL  name kafka.invalid is known: "},
+		"broker is none":   {[]string{well, "SMSBRIDGE_KAFKA_BROKERS=" + silent.Listener.Addr().String()}, "FAIL  kafka "},
+		"broker is away":   {[]string{well, "SMSBRIDGE_KAFKA_BROKERS=127.0.0.1:1"}, "FAIL  kafka answers: "},
+		"provider's name":  {[]string{broker, "SMSBRIDGE_PROVIDER_URL=https://sms.invalid/x"}, "FAIL  name sms.invalid is known: "},
+		"provider is away": {[]string{broker, "SMSBRIDGE_PROVIDER_URL=http://127.0.0.1:1"}, "FAIL  provider answers: "},
+		"account":          {[]string{broker, answering(t, "10,no such account", 0)}, "FAIL  provider knows us: code 10 "},
+		"balance":          {[]string{broker, answering(t, "0,0", 0)}, "FAIL  balance 0: nothing is left"},
+		"balance is low":   {[]string{broker, answering(t, "0,6", 0), "SMSBRIDGE_BALANCE_LOW=7"}, "note  balance 6 is below"},
+		"clock ahead":      {[]string{broker, answering(t, "0,6", -time.Hour)}, "FAIL  clock is within 30s of the provider's: it is 1h0m"},
+		"clock behind":     {[]string{broker, answering(t, "0,6", time.Minute)}, "FAIL  clock is within 30s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, []string{"check"}, c.settings...)
+			want := exitFailed
+			if strings.HasPrefix(c.want, "note") {
+				want = exitStopped
+			}
+			if code := p.exit(); code != want || !strings.Contains(p.out.String(), "\n"+c.want) {
+				t.Errorf("exit code %d", code)
+			}
+		})
 	}
 }

@@ -25,6 +25,7 @@ const usage = `usage: smsbridge [command]
 
   run      carry commands until SIGTERM or SIGINT (the default)
   check    validate the configuration, reach Kafka and the provider, send nothing
+  topics   print the commands that create the topics and give the rights
   journal  status | adopt -from GROUP | accept-loss -partition N: look at halted
            partitions and decide about them
   config   print the effective configuration and every variable with its default
@@ -64,6 +65,9 @@ func command(args []string, stdout, stderr io.Writer) error {
 		ctx, stop := untilSignal()
 		defer stop()
 		return journalCommand(ctx, args[1:], stdout)
+	}
+	if name == "topics" {
+		return topicsCommand(args[1:], stdout)
 	}
 	if len(args) > 1 {
 		return fmt.Errorf("%q: %s takes no arguments, its settings are environment variables; %w", args[1], name, errUsage)

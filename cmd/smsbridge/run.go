@@ -96,7 +96,8 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Group:           c.Kafka.Group,
 		Topics:          topicsOf(c),
 		Ordering:        intake.Ordering(c.Commands.Ordering),
-		DedupeWindow:    c.Commands.DedupeWindow,
+		Roles:           rolesOf(c.Life.Roles),
+		Kept:            keptOf(c),
 		StateDir:        c.Life.StateDir,
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,
@@ -128,6 +129,17 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		w.Create = &connector.NewTopics{Partitions: c.Kafka.TopicPartitions, Replicas: c.Kafka.TopicReplication}
 	}
 	return w, nil
+}
+
+func keptOf(c config.Config) connector.Kept {
+	return connector.Kept{
+		DedupeWindow: c.Commands.DedupeWindow, ReportDeadline: c.Reports.Deadline,
+		Validity: max(c.Commands.ValidityOTP, c.Commands.ValidityNotice, c.Commands.ValidityMarketing),
+	}
+}
+
+func rolesOf(list config.List) connector.Roles {
+	return connector.Roles{Intake: list.Has("intake"), Push: list.Has("push"), Correlate: list.Has("correlate")}
 }
 
 func kafkaConfig(c config.Config, log *slog.Logger) (kafkaio.Config, error) {

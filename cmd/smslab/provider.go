@@ -62,7 +62,8 @@ func pushes(fs *flag.FlagSet, cfg *simulator.Config) {
 	fs.StringVar(&cfg.PushAuth.Password, "push-password", "", "pwd in pushes")
 	fs.StringVar(&cfg.PushAuth.Secret, "push-secret", "", "AccessSecret of md5 pushes")
 	fs.StringVar(&cfg.PushAuth.Token, "push-token", "", "secret path segment")
-	fs.Float64Var(&cfg.MORate, "mo-rate", 0, "inbound messages a second")
+	fs.IntVar(&cfg.PushConnections, "push-connections", 0, "pushes under way at once; 0: 64")
+	fs.Float64Var(&cfg.MORate, "mo-rate", 0, "pushes of inbound messages a second")
 
 	r := &cfg.Reports
 	fs.Float64Var(&r.Share, "reports", 1, "share of the accepted numbers that are reported on")
@@ -89,13 +90,15 @@ func faults(fs *flag.FlagSet, f *simulator.Faults) {
 		{&f.Hang, "hang", "answer nothing for -hang-for; one in two carried out"},
 		{&f.Stale, "stale", "answer, then reset the next request of the connection"},
 		{&f.Miscount, "miscount", "answer with a Content-Length that counts characters"},
-		{&f.Repeat, "report-repeat", "push a report twice"},
-		{&f.Early, "report-early", "push a submit's reports before its answer"},
+		{&f.Repeat, "report-repeat", "push a report once more, byte for byte"},
+		{&f.Early, "report-early", "push a submit's reports before its answer, which waits for that half a second at most"},
+		{&f.Hostile, "mo-hostile", "an inbound message imitates the protocol"},
 		{&f.PushRaw, "push-raw", "push without percent-encoding"},
 		{&f.PushQuery, "push-query", "push with the fields in the query"},
 	} {
 		fs.Float64Var(p.to, p.name, 0, "probability: "+p.does)
 	}
+	fs.TextVar(&f.Storm, "report-storm", seconds(0), "hold reports back and push all of them at once, so often; 0: each in its own time")
 	fs.TextVar(&f.HangFor, "hang-for", seconds(60), "how long a hang lasts")
 	fs.IntVar(&f.RetryAfter, "retry-after", 0, "seconds, in a 429 or 503; 0: 429 without it")
 	fs.TextVar(&f.LatencyMin, "latency-min", seconds(0), "of every answer, evenly up to -latency-max")

@@ -45,7 +45,7 @@ const (
 type record struct {
 	kind  kind
 	owner uint64 // of the take-over that wrote it; no two have the same
-	gen   int32  // for people
+	gen   int32
 	group string
 	ref   Ref
 	at    time.Time // of the record in Kafka; not part of the encoding

@@ -27,6 +27,31 @@ func (e *entry) bars() bool {
 	}
 }
 
+// yields reports whether another final done of the same command takes the
+// entry's place: one of a higher revision, or one that weighs more.
+func (e *entry) yields(status sms.Status, revision int) bool {
+	if revision != e.revision {
+		return revision > e.revision
+	}
+	return weight(status) > weight(e.status)
+}
+
+// weight orders final dones of one revision. What was told as unknown is only
+// taken back by a revision, and what was accepted is a fact. All else are
+// decisions: a zombie writes one down without knowing what its successor sent.
+func weight(s sms.Status) int {
+	switch s {
+	case sms.Unknown:
+		return 3
+	case sms.Accepted:
+		return 2
+	case sms.PartiallyAccepted:
+		return 1
+	default:
+		return 0
+	}
+}
+
 // store remembers the ids of one partition. It is a cache of the journal: what
 // it says stands there too. It is used under the ledger's lock.
 type store interface {

@@ -53,6 +53,7 @@ type savedAttempt struct {
 
 type savedFinal struct {
 	At       int64
+	Gen      int32
 	Status   sms.Status
 	Revision int
 	Sent     []int
@@ -64,7 +65,7 @@ func (s *story) save() savedStory {
 		saved.Attempts = append(saved.Attempts, savedAttempt{a.at, a.owner, a.part, a.first, a.last, a.freed, a.came})
 	}
 	for _, v := range s.finals {
-		saved.Finals = append(saved.Finals, savedFinal{v.at, v.status, v.revision, v.sent})
+		saved.Finals = append(saved.Finals, savedFinal{v.at, v.gen, v.status, v.revision, v.sent})
 	}
 	return saved
 }
@@ -75,7 +76,7 @@ func (s *savedStory) story() *story {
 		restored.attempts = append(restored.attempts, attempt{a.At, a.Owner, a.Part, a.First, a.Last, a.Freed, a.Came})
 	}
 	for _, v := range s.Finals {
-		restored.finals = append(restored.finals, verdictAt{v.At, v.Status, v.Revision, v.Sent})
+		restored.finals = append(restored.finals, verdictAt{v.At, v.Gen, v.Status, v.Revision, v.Sent})
 	}
 	return restored
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"slices"
 
 	"smsbridge/codec/sms"
@@ -28,6 +29,7 @@ type attempt struct {
 // verdictAt is a final done.
 type verdictAt struct {
 	at       int64
+	gen      int32
 	status   sms.Status
 	revision int
 	sent     []int
@@ -50,8 +52,8 @@ func (s *story) add(r *record, at int64) {
 		}
 	case adopted, pardoned: // about no command
 	}
-	if r.kind == final && !slices.ContainsFunc(s.finals, func(v verdictAt) bool { return v.at == at }) {
-		s.finals = append(s.finals, verdictAt{at: at, status: r.status, revision: r.revision, sent: r.sent})
+	if r.kind == final && !s.tells(at) {
+		s.finals = append(s.finals, verdictAt{at: at, gen: r.gen, status: r.status, revision: r.revision, sent: r.sent})
 	}
 }
 
@@ -156,7 +158,8 @@ func (s *story) submissions() []sms.Submission {
 // best returns the final done that counts, nil if there is none or if none
 // stands: the highest revision; among equals one that accounts for every submit,
 // as a zombie's late "no" knows nothing of its successor's attempt; among these
-// the one that knows less, as it may have been published and need a revision.
+// the one that weighs most; then that of the newest generation, which would not
+// have decided anew about one that had been fenced, and so perhaps told.
 func (s *story) best() *verdictAt {
 	var best *verdictAt
 	parts := s.parts()
@@ -165,11 +168,18 @@ func (s *story) best() *verdictAt {
 		if !v.accounts(parts) {
 			continue
 		}
-		if best == nil || v.revision > best.revision || v.revision == best.revision && v.status == sms.Unknown {
+		if best == nil || cmp.Or(
+			cmp.Compare(v.revision, best.revision), cmp.Compare(weight(v.status), weight(best.status)), cmp.Compare(v.gen, best.gen),
+		) > 0 {
 			best = v
 		}
 	}
 	return best
+}
+
+// tells reports whether the final done at a position is part of the story.
+func (s *story) tells(at int64) bool {
+	return slices.ContainsFunc(s.finals, func(v verdictAt) bool { return v.at == at })
 }
 
 // accounts reports whether the final done knows of every part that was or may

@@ -242,8 +242,7 @@ func (l *Ledger) story(ref Ref) *story {
 func (f *fold) put(r *record, at int64) {
 	l := f.ledger
 	id := hashID(r.ref.ID)
-	if old, ok := l.ids.get(id, r.ref.Offset); ok && old.fingerprint == r.ref.Fingerprint &&
-		(old.revision > r.revision || old.revision == r.revision && old.status == sms.Unknown) {
+	if old, ok := l.ids.get(id, r.ref.Offset); ok && old.fingerprint == r.ref.Fingerprint && !old.yields(r.status, r.revision) {
 		return
 	}
 	l.ids.put(id, entry{
@@ -310,9 +309,13 @@ func (f *fold) settle(s *story) bool {
 	l := f.ledger
 	id := hashID(s.ref.ID)
 	best := s.best()
+	e, known := l.ids.get(id, s.ref.Offset)
+	if known && e.fingerprint == s.ref.Fingerprint && !s.tells(e.done) && (best == nil || !e.yields(best.status, best.revision)) {
+		// It stands below what was replayed, and the story is of what came late.
+		best = &verdictAt{at: e.done, status: e.status, revision: e.revision}
+	}
 	switch {
 	case best != nil:
-		e, _ := l.ids.get(id, s.ref.Offset)
 		e.offset, e.fingerprint, e.status, e.revision, e.done = s.ref.Offset, s.ref.Fingerprint, best.status, best.revision, best.at
 		l.ids.put(id, e)
 		// A revision that is durable may not have been published.

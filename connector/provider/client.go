@@ -112,15 +112,24 @@ func (c *Client) Submit(ctx context.Context, r Request) (wire.Answer, *Failure) 
 // Balance asks for what is left on the account. It costs nothing, so it serves as
 // the probe of a line that is held.
 func (c *Client) Balance(ctx context.Context) (wire.Balance, *Failure) {
+	balance, _, failure := c.BalanceAndDate(ctx)
+	return balance, failure
+}
+
+// BalanceAndDate is Balance that also tells what time the provider has, in whole
+// seconds; zero where its answer does not say.
+func (c *Client) BalanceAndDate(ctx context.Context) (wire.Balance, time.Time, *Failure) {
 	var balance wire.Balance
+	var date time.Time
 	failure := c.call(ctx, c.balance, exchange{
+		date:   &date,
 		encode: func(dst []byte) []byte { return wire.AppendBalance(dst, c.name(), c.password()) },
 		parse: func(body []byte) (err error) {
 			balance, err = wire.ParseBalance(body)
 			return err
 		},
 	})
-	return balance, failure
+	return balance, date, failure
 }
 
 // call is one attempt with its span and its measurement around it.

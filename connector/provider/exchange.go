@@ -19,6 +19,7 @@ type exchange struct {
 	still  func() bool // asked before the first byte leaves; nil: always
 	encode func([]byte) []byte
 	parse  func([]byte) error
+	date   *time.Time // filled with the answer's Date; nil: not wanted
 }
 
 // attempt makes the call once. Nothing in it loops back to a write: whatever goes
@@ -49,6 +50,9 @@ func (to *endpoint) attempt(ctx context.Context, deadline time.Time, x exchange)
 	r, err := c.read()
 	if r.status == 0 {
 		return 0, c.unanswered(ctx, err)
+	}
+	if x.date != nil {
+		*x.date, _ = http.ParseTime(r.date) // zero where it is none
 	}
 	if failure := r.judge(time.Now()); failure != nil {
 		return r.status, failure
@@ -86,6 +90,7 @@ func (c *conn) write(ctx context.Context, head []byte, encode func([]byte) []byt
 type reply struct {
 	status     int // 0: not even a head was read
 	retryAfter string
+	date       string
 	body       []byte
 }
 
@@ -98,7 +103,7 @@ func (c *conn) read() (reply, error) {
 		return reply{}, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // every byte that matters was read
-	r := reply{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After")}
+	r := reply{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), date: resp.Header.Get("Date")}
 	if r.body, err = c.readBody(resp.Body); err != nil {
 		c.left = 0 // closing the body would read the rest of it
 		return r, err

@@ -23,7 +23,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func admin(change func(*Admin)) *Admin {
 	a := &Admin{
 		Listen:   "127.0.0.1:0",
-		Status:   func() Status { return Status{Line: Line{State: "open"}, Balance: Balance{Level: "unknown"}} },
+		Status:   func() Status { return Status{Line: &Line{State: "open"}, Balance: &Balance{Level: "unknown"}} },
 		Ready:    func() error { return nil },
 		Gatherer: prometheus.NewRegistry(),
 		Log:      quiet(),
@@ -106,8 +106,8 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		a.Status = func() Status {
 			return Status{
 				Version: "1.2.3", Instance: "i-1", Account: "shop", StartedAt: Time(at),
-				Line:       Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
-				Balance:    Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
+				Line:       &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
+				Balance:    &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
 				Spool:      &Spool{Bytes: 700, MaxBytes: 1000, Waiting: 2, OldestAt: Time(at), Failing: "the spool is full"},
 				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Reason: "journal_lost"}},
 			}
@@ -140,8 +140,8 @@ func TestPageEscapesEverythingAndLoadsNothing(t *testing.T) {
 		a.Status = func() Status {
 			return Status{
 				Version: hostile, Instance: hostile, Account: hostile,
-				Line:       Line{State: hostile, Reason: hostile},
-				Balance:    Balance{Amount: hostile, Unit: hostile, Level: hostile},
+				Line:       &Line{State: hostile, Reason: hostile},
+				Balance:    &Balance{Amount: hostile, Unit: hostile, Level: hostile},
 				Partitions: []Partition{{Halted: true, Reason: hostile}},
 			}
 		}

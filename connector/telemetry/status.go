@@ -12,8 +12,8 @@ type Status struct {
 	Instance   string      `json:"instance"`
 	Account    string      `json:"account"`
 	StartedAt  Time        `json:"started_at"`
-	Line       Line        `json:"line"`
-	Balance    Balance     `json:"balance"`
+	Line       *Line       `json:"line"`       // null where nothing is submitted
+	Balance    *Balance    `json:"balance"`    // likewise
 	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
 }

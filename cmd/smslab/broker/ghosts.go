@@ -20,7 +20,7 @@ const (
 	// milliseconds. kfake begins the wait anew with everyone who joins; with the
 	// minute that a real broker may be asked for, members that give up and come
 	// again never meet.
-	mostRebalance = 8000
+	mostRebalance = 5000
 )
 
 // ghosts expels members of which nothing is heard any more.

@@ -107,6 +107,7 @@ func (t Topics) Reports() string { return t.Prefix + "reports" }
 func (t Topics) inbound() string    { return t.Prefix + "inbound" }
 func (t Topics) deadLetter() string { return t.Prefix + "deadletter" }
 func (t Topics) account() string    { return t.Prefix + "account" }
+func (t Topics) journal() string    { return t.Prefix + "bridge.journal" }
 
 func (t Topics) outputs() []string {
 	return []string{t.Results(), t.Reports(), t.inbound(), t.deadLetter(), t.account()}
@@ -115,7 +116,7 @@ func (t Topics) outputs() []string {
 // internal topics are there for whatever version of the connector runs.
 func (t Topics) internal() []string {
 	return []string{
-		t.Prefix + "bridge.journal", t.Prefix + "bridge.sendids", t.Prefix + "bridge.pushes",
+		t.journal(), t.Prefix + "bridge.sendids", t.Prefix + "bridge.pushes",
 		t.Prefix + "bridge.doubts", t.Prefix + "bridge.control",
 	}
 }

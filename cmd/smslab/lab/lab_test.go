@@ -47,6 +47,16 @@ func TestResultIsReadAsTheCheckerNeedsIt(t *testing.T) {
 	}
 }
 
+func TestFencedPositionIsReadFromTheCommit(t *testing.T) {
+	t.Parallel()
+	if n := fenced(`{"v":1,"owner":3,"base":2,"fenced":7,"replay":1}`); n != 7 {
+		t.Error(n)
+	}
+	if n := fenced("of somebody else"); n != 0 {
+		t.Error(n)
+	}
+}
+
 func TestProvidersSideIsWrittenIntoTheHistory(t *testing.T) {
 	t.Parallel()
 	pushes := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

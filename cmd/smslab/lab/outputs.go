@@ -16,38 +16,43 @@ type Output struct {
 	Topic string // without the prefix: results, reports, inbound, deadletter, account
 	Row   trial.Position
 	Time  time.Time
+	Key   string
 	Error string // of a dead letter
 	Body
 }
 
 // Body is the union of what outputs hold.
 type Body struct {
-	EventID     string       `json:"event_id"`
-	CommandID   string       `json:"command_id"`
-	Revision    int          `json:"revision"`
-	Status      string       `json:"status"`
-	Reason      string       `json:"reason"`
-	Recipients  int          `json:"recipients"`
-	Accepted    int          `json:"accepted"`
-	SendID      string       `json:"provider_message_id"`
-	Submissions []submission `json:"submissions"`
-	DuplicateOf *first       `json:"duplicate_of"`
-	Command     *position    `json:"command"`
-	Class       string       `json:"class"`
-	Warnings    []string     `json:"warnings"`
-	CommandedAt time.Time    `json:"commanded_at"`
-	At          time.Time    `json:"at"`
-	To          string       `json:"to"`
-	State       string       `json:"provider_status"`
-	Correlation string       `json:"correlation"`
-	DoneAt      string       `json:"done_at"`
-	From        string       `json:"from"`
-	Text        string       `json:"text"`
-	Extension   string       `json:"command_extension"`
-	SentAt      string       `json:"sent_at"`
-	Keyword     string       `json:"keyword"`
-	Line        string       `json:"line"`
-	Balance     string       `json:"balance"`
+	EventID     string          `json:"event_id"`
+	CommandID   string          `json:"command_id"`
+	Revision    int             `json:"revision"`
+	Status      string          `json:"status"`
+	Reason      string          `json:"reason"`
+	Recipients  int             `json:"recipients"`
+	Accepted    int             `json:"accepted"`
+	SendID      string          `json:"provider_message_id"`
+	Submissions []submission    `json:"submissions"`
+	DuplicateOf *first          `json:"duplicate_of"`
+	Command     *position       `json:"command"`
+	Metadata    json.RawMessage `json:"metadata"`
+	Class       string          `json:"class"`
+	Warnings    []string        `json:"warnings"`
+	CommandedAt time.Time       `json:"commanded_at"`
+	At          time.Time       `json:"at"`
+	To          string          `json:"to"`
+	State       string          `json:"provider_status"`
+	Final       bool            `json:"final"`
+	Missing     int             `json:"missing"`
+	Correlation string          `json:"correlation"`
+	DoneAt      string          `json:"done_at"`
+	DoneAtExact bool            `json:"done_at_exact"`
+	From        string          `json:"from"`
+	Text        string          `json:"text"`
+	Extension   string          `json:"command_extension"`
+	SentAt      string          `json:"sent_at"`
+	Keyword     string          `json:"keyword"`
+	Line        string          `json:"line"`
+	Balance     string          `json:"balance"`
 }
 
 type position struct {
@@ -72,7 +77,7 @@ type submission struct {
 // no invariant takes for an answer.
 func (t Topics) read(r *kgo.Record) Output {
 	o := Output{
-		Topic: strings.TrimPrefix(r.Topic, t.Prefix), Time: r.Timestamp,
+		Topic: strings.TrimPrefix(r.Topic, t.Prefix), Time: r.Timestamp, Key: string(r.Key),
 		Row: trial.Position{Partition: r.Partition, Offset: r.Offset},
 	}
 	if r.Topic == t.deadLetter() {
@@ -95,7 +100,7 @@ func (o *Output) result(value []byte) trial.Result {
 	digest.Write(value)
 	row := trial.Result{
 		Command: o.Command.trial(), Row: o.Row, At: o.Time, EventID: o.EventID, ID: o.CommandID,
-		Revision: o.Revision, Status: o.Status, Reason: o.Reason, Digest: digest.Sum64(),
+		Key: o.Key, Metadata: string(o.Metadata), Revision: o.Revision, Status: o.Status, Reason: o.Reason, Digest: digest.Sum64(),
 	}
 	if o.DuplicateOf != nil {
 		of := o.DuplicateOf.trial()
@@ -105,6 +110,15 @@ func (o *Output) result(value []byte) trial.Result {
 		row.Parts = append(row.Parts, trial.Part(s))
 	}
 	return row
+}
+
+// report makes a row of a history of it.
+func (o *Output) report() trial.Report {
+	return trial.Report{
+		Row: o.Row, EventID: o.EventID, ID: o.CommandID, Command: o.Command.trial(), Key: o.Key, Metadata: string(o.Metadata),
+		Revision: o.Revision, SendID: o.SendID, Number: o.To, Status: o.Status, State: o.State, Final: o.Final, Missing: o.Missing,
+		Correlation: o.Correlation, DoneAt: o.DoneAt, DoneAtExact: o.DoneAtExact,
+	}
 }
 
 func (p *position) trial() trial.Position {

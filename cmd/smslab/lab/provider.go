@@ -111,11 +111,12 @@ func (p *Provider) Quiet(ctx context.Context, patience time.Duration) error {
 // line is a line of the ledger or of the list of pushes.
 type line struct {
 	simulator.Entry
-	Kind   string    `json:"kind"`
-	State  string    `json:"state"`
-	Args   string    `json:"args"`
-	Status int       `json:"status"`
-	At     time.Time `json:"at"`
+	Kind     string              `json:"kind"`
+	State    string              `json:"state"`
+	Time     string              `json:"time"`
+	Messages []simulator.Message `json:"messages"`
+	Status   int                 `json:"status"`
+	At       time.Time           `json:"at"`
 }
 
 // witness writes the provider's side into a history.
@@ -151,18 +152,13 @@ func (p *Provider) witness(ctx context.Context, h *trial.History) error {
 		if err := d.Decode(&l); err != nil {
 			return err
 		}
-		if l.Kind == "report" {
-			for number := range strings.SplitSeq(l.Mobile, ",") {
-				h.ReportPush = append(h.ReportPush, trial.Push{SendID: l.SendID, State: l.State, Number: number, Status: l.Status, At: l.At})
+		for number := range strings.SplitSeq(l.Mobile, ",") {
+			if l.Kind == "report" {
+				h.ReportPush = append(h.ReportPush, trial.Push{SendID: l.SendID, State: l.State, Number: number, Time: l.Time, Status: l.Status, At: l.At})
 			}
-			return nil
 		}
-		for record := range strings.SplitSeq(l.Args, "#@@#") {
-			fields := strings.Split(record, "#@#")
-			if n := len(fields); n >= 4 {
-				text := strings.Join(fields[1:n-2], "#@#")
-				h.InboundPush = append(h.InboundPush, trial.Push{Number: fields[0], Text: text, Status: l.Status, At: l.At})
-			}
+		for _, m := range l.Messages {
+			h.InboundPush = append(h.InboundPush, trial.Push{Number: m.Mobile, Text: m.Content, Time: m.Time, Status: l.Status, At: l.At})
 		}
 		return nil
 	})

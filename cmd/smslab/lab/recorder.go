@@ -1,16 +1,8 @@
 package lab
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -140,10 +132,7 @@ func (r *Recorder) take(record *kgo.Record) {
 			r.progress = time.Now()
 		}
 	case t.Reports():
-		h.Reports = append(h.Reports, trial.Report{
-			Row: o.Row, EventID: o.EventID, ID: o.CommandID, SendID: o.SendID, Number: o.To,
-			State: o.State, Correlation: o.Correlation, DoneAt: o.DoneAt,
-		})
+		h.Reports = append(h.Reports, o.report())
 	case t.deadLetter():
 		r.dead++
 	case t.inbound():
@@ -159,119 +148,6 @@ func (r *Recorder) take(record *kgo.Record) {
 	}
 }
 
-// sample notes committed offsets ten times a second.
-func (r *Recorder) sample(ctx context.Context) {
-	last := map[int32]int64{}
-	for pause(ctx, 100*time.Millisecond) == nil {
-		committed, err := r.committed(ctx)
-		if err != nil {
-			continue // Kafka is away, which may be what is being tried
-		}
-		now := time.Now()
-		r.mu.Lock()
-		for partition, offset := range committed {
-			if before, ok := last[partition]; !ok || before != offset {
-				last[partition] = offset
-				r.history.Samples = append(r.history.Samples, trial.Sample{Partition: partition, Offset: offset, At: now})
-			}
-		}
-		r.mu.Unlock()
-	}
-}
-
-func (r *Recorder) committed(ctx context.Context) (map[int32]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	offsets, err := r.admin.FetchOffsets(ctx, r.stage.Group)
-	if err != nil {
-		return nil, err
-	}
-	committed := map[int32]int64{}
-	offsets.Each(func(o kadm.OffsetResponse) {
-		if o.Topic == r.stage.Topics.Commands() && o.Err == nil && o.At >= 0 {
-			committed[o.Partition] = o.At
-		}
-	})
-	return committed, nil
-}
-
-// Lag counts the records of the command topic that are not committed.
-func (r *Recorder) Lag(ctx context.Context) (int64, error) {
-	ends, err := r.admin.ListEndOffsets(ctx, r.stage.Topics.Commands())
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return 0, err
-	}
-	committed, err := r.committed(ctx)
-	if err != nil {
-		return 0, err
-	}
-	var lag int64
-	ends.Each(func(o kadm.ListedOffset) { lag += o.Offset - committed[o.Partition] })
-	return lag, nil
-}
-
-// errStill is why a Settle ends without everything answered.
-var errStill = errors.New("nothing new")
-
-// Settle waits until every command has a result and is committed and every push
-// was taken. It gives up when nothing new comes for so long as patience; what is
-// missing then is the checker's to tell.
-func (r *Recorder) Settle(ctx context.Context, patience time.Duration) error {
-	since := time.Now()
-	for {
-		commands, answers, last := r.Progress()
-		lag, err := r.Lag(ctx)
-		if err == nil && answers >= commands && lag == 0 {
-			break
-		}
-		if last.Before(since) {
-			last = since
-		}
-		if time.Since(last) > patience {
-			return errors.Join(fmt.Errorf("%w for %v: %d of %d commands answered, lag %d", errStill, patience, answers, commands, lag), err)
-		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	if err := r.stage.Provider.Quiet(ctx, patience); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return r.catchUp(ctx)
-}
-
-// catchUp waits until every output was read to its end as of now.
-func (r *Recorder) catchUp(ctx context.Context) error {
-	ends, err := r.admin.ListEndOffsets(ctx, r.stage.Topics.outputs()...)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return err
-	}
-	for {
-		behind := 0
-		r.mu.Lock()
-		ends.Each(func(o kadm.ListedOffset) {
-			if r.read[o.Topic][o.Partition] < o.Offset {
-				behind++
-			}
-		})
-		r.mu.Unlock()
-		if behind == 0 {
-			return nil
-		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return fmt.Errorf("%d partitions are not read to their end: %w", behind, err)
-		}
-	}
-}
-
 // History gathers what the other witnesses saw and returns everything, best when
 // the connectors have been retired. The recorder must not be used for anything
 // but Close afterwards.
@@ -281,67 +157,17 @@ func (r *Recorder) History(ctx context.Context) (*trial.History, error) {
 	if err := r.stage.Provider.witness(ctx, h); err != nil {
 		return nil, err
 	}
-	leaks, err := findLeaks(r.stage.Dir)
-	h.Leaks = leaks
+	ends, err := r.admin.ListEndOffsets(ctx, r.stage.Topics.journal())
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.JournalEnds = map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) { h.JournalEnds[o.Partition] = o.Offset })
+	h.Leaks, err = findLeaks(r.stage.Dir)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return h, err
-}
-
-// keep saves what an admin page shows, for findLeaks. A connector that is down
-// shows nothing.
-func keep(ctx context.Context, url, path string) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	if page, err := io.ReadAll(resp.Body); err == nil {
-		os.WriteFile(path, page, 0o600) //nolint:errcheck // then it is not looked at
-	}
-}
-
-// private finds what no log may hold: the lab's numbers, texts and credentials.
-func private() (*regexp.Regexp, error) {
-	hidden := []string{`13[89]0000[0-9]{4}`}
-	for _, secret := range []string{canary, AccountName, AccountPassword, pushName, pushPassword, setting("SASL_PASSWORD")} {
-		if secret != "" {
-			hidden = append(hidden, regexp.QuoteMeta(secret))
-		}
-	}
-	return regexp.Compile(strings.Join(hidden, "|"))
-}
-
-func findLeaks(dir string) ([]trial.Leak, error) {
-	secrets, err := private()
-	if err != nil {
-		return nil, err
-	}
-	logs, err := filepath.Glob(filepath.Join(dir, "connector-*.log"))
-	if err != nil {
-		return nil, err
-	}
-	var leaks []trial.Leak
-	for _, path := range logs {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		scanner := bufio.NewScanner(f)
-		scanner.Buffer(nil, 1<<20)
-		for n := 1; scanner.Scan(); n++ {
-			if secrets.Match(scanner.Bytes()) {
-				leaks = append(leaks, trial.Leak{File: filepath.Base(path), Line: n})
-			}
-		}
-		f.Close() //nolint:errcheck // only read
-		if err := scanner.Err(); err != nil {
-			return nil, err
-		}
-	}
-	return leaks, nil
 }

@@ -251,6 +251,9 @@ func (s *Stage) AlsoServing(ctx context.Context, p Program) (*Process, string, e
 func (s *Stage) Retire(ctx context.Context, grace time.Duration) []error {
 	var errs []error
 	for _, c := range s.Connectors {
+		if c.Process == nil {
+			continue
+		}
 		for _, page := range []string{"metrics", "api/status"} {
 			keep(ctx, "http://"+c.Admin+"/"+page, filepath.Join(s.Dir, c.Name+"-"+filepath.Base(page)+".log"))
 		}

@@ -35,10 +35,15 @@ type Faults struct {
 	CodeText string   `json:"code_text"`
 	CodeFor  Duration `json:"code_for"`
 
-	Repeat    float64 `json:"repeat"`     // reports that are pushed twice
+	Repeat    float64 `json:"repeat"`     // reports that are pushed once more, byte for byte, while their proof is fresh
 	Early     float64 `json:"early"`      // submits whose reports come before their answer
+	Hostile   float64 `json:"hostile"`    // inbound messages that imitate the protocol
 	PushRaw   float64 `json:"push_raw"`   // pushes that are not percent-encoded
 	PushQuery float64 `json:"push_query"` // pushes with their fields in the query
+
+	// Storm holds reports back and lets all of them go together, so often; 0: each
+	// comes in its own time.
+	Storm Duration `json:"storm"`
 }
 
 // share is a fault with its probability.
@@ -91,7 +96,7 @@ func (f *Faults) validate() error {
 	if sum > 1 {
 		return fmt.Errorf("the faults' probabilities add up to %v, more than 1", sum)
 	}
-	if f.LatencyMin < 0 || f.HangFor < 0 || f.CodeFor < 0 || f.RetryAfter < 0 {
+	if f.LatencyMin < 0 || f.HangFor < 0 || f.CodeFor < 0 || f.Storm < 0 || f.RetryAfter < 0 {
 		return errors.New("a time is below zero")
 	}
 	return nil

@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,27 +21,42 @@ type Message struct {
 // PushInbound queues one push with the messages, unescaped as the real one's are.
 func (p *Provider) PushInbound(messages ...Message) {
 	faults := p.faults.Load()
+	messages = slices.Clone(messages)
 	records := make([]string, len(messages))
-	for i, m := range messages {
-		if m.Time == "" {
-			m.Time = time.Now().In(wire.Zone).Format(time.DateTime)
-		}
+	for i := range messages {
+		m := &messages[i]
+		m.Time = cmp.Or(m.Time, time.Now().In(wire.Zone).Format(time.DateTime))
 		records[i] = strings.Join([]string{m.Mobile, m.Content, m.Time, m.ExtNo}, "#@#")
 	}
 	p.pushes.later([]*push{{
-		kind: "inbound", args: strings.Join(records, "#@@#"),
+		kind: "inbound", args: strings.Join(records, "#@@#"), said: messages,
 		raw: chance(faults.PushRaw), query: chance(faults.PushQuery),
 	}})
 }
 
-// chatter pushes inbound messages at the configured rate, with what people write:
-// answers, keywords, and what looks like the protocol itself.
+// What phones send: answers and keywords, or what looks like the protocol itself.
+var (
+	contents = []string{"收到，谢谢", "TD", "退订", "STOP", "HELP", "明天见 😀"}
+	hostile  = []string{
+		"ok; 100%", "a&b=c", "1#@#2", "#@@#", "#@#", "", " ", "%41%zz", "a&args=b", "\r\nX: y",
+		"#@#2013-08-21 21:20:11#@#", "x#@@#13800000000#@#y", strings.Repeat("长", 500),
+	}
+)
+
+// chatter pushes inbound messages at the configured rate, sometimes several at once.
 func (p *Provider) chatter() {
-	contents := [...]string{"收到，谢谢", "TD", "退订", "STOP", "HELP", "ok; 100%", "a&b=c", "1#@#2", "明天见 😀"}
 	interval := time.Duration(float64(time.Second) / p.cfg.MORate)
 	for sleep(p.ctx, interval) {
-		p.PushInbound(Message{
-			Mobile: "1390000" + digits(rand.Uint64N(10_000), 4), Content: contents[rand.IntN(len(contents))], ExtNo: "008123",
-		})
+		messages := make([]Message, 1+rand.IntN(2))
+		for i := range messages {
+			words := contents
+			if chance(p.faults.Load().Hostile) {
+				words = hostile
+			}
+			messages[i] = Message{
+				Mobile: "1390000" + digits(rand.Uint64N(10_000), 4), Content: words[rand.IntN(len(words))], ExtNo: "008123",
+			}
+		}
+		p.PushInbound(messages...)
 	}
 }

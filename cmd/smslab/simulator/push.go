@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"crypto/md5"
@@ -19,8 +20,9 @@ import (
 )
 
 const (
-	pushWorkers = 16
-	pushTimeout = 10 * time.Second
+	// defaultConnections is what the connector takes from one address.
+	defaultConnections = 64
+	pushTimeout        = 10 * time.Second
 	// A push is repeated until it is answered 200, by the same bytes as long as
 	// the receiver can still accept their timestamp.
 	firstRetry, lastRetry = time.Second, 30 * time.Second
@@ -39,8 +41,12 @@ type PushAuth struct {
 type push struct {
 	kind                  string // report or inbound
 	sendID, mobile, state string // of a report
+	done                  string // of a report: the time that it tells, the same in every attempt
 	args                  string // of an inbound one
+	said                  []Message
 	delay                 time.Duration
+	storm                 time.Duration // due with all others of its kind, so often; 0: alone
+	again                 time.Duration // the very same push once more, so long after the first attempt; 0: never
 	due                   time.Time
 	attempt               int
 	body                  string
@@ -51,14 +57,15 @@ type push struct {
 
 // PushEntry is one attempt at a push. Status is 0 when there was no answer.
 type PushEntry struct {
-	Kind    string `json:"kind"`
-	SendID  string `json:"sendid,omitempty"`
-	Mobile  string `json:"mobile,omitempty"`
-	State   string `json:"state,omitempty"`
-	Args    string `json:"args,omitempty"`
-	Attempt int    `json:"attempt"`
-	Status  int    `json:"status"`
-	At      stamp  `json:"at"`
+	Kind     string    `json:"kind"`
+	SendID   string    `json:"sendid,omitempty"`
+	Mobile   string    `json:"mobile,omitempty"`
+	State    string    `json:"state,omitempty"`
+	Time     string    `json:"time,omitempty"`     // of a report, in Shanghai
+	Messages []Message `json:"messages,omitempty"` // of an inbound one
+	Attempt  int       `json:"attempt"`
+	Status   int       `json:"status"`
+	At       stamp     `json:"at"`
 }
 
 // pusher keeps the pushes in order of their time and makes them.
@@ -67,17 +74,19 @@ type pusher struct {
 	auth   PushAuth
 	client *http.Client
 	record *journal[PushEntry]
+	most   int // connections
 
 	mu   sync.Mutex
 	heap pushHeap
 	wake chan struct{} // of size 1: something earlier was queued
 }
 
-func newPusher(base string, auth PushAuth, dial dialFunc, record *journal[PushEntry]) *pusher {
+func newPusher(cfg *Config, record *journal[PushEntry]) *pusher {
+	most := cmp.Or(cfg.PushConnections, defaultConnections)
 	return &pusher{
-		base: strings.TrimSuffix(base, "/"), auth: auth, record: record,
+		base: strings.TrimSuffix(cfg.Push, "/"), auth: cfg.PushAuth, record: record, most: most,
 		client: &http.Client{Transport: &http.Transport{
-			MaxIdleConnsPerHost: pushWorkers, IdleConnTimeout: 3 * time.Second, DialContext: dial,
+			MaxIdleConns: most, MaxIdleConnsPerHost: most, IdleConnTimeout: 3 * time.Second, DialContext: cfg.PushDial,
 		}},
 		wake: make(chan struct{}, 1),
 	}
@@ -94,6 +103,9 @@ func (s *pusher) later(pushes []*push) {
 	s.mu.Lock()
 	for _, u := range pushes {
 		u.due = now.Add(u.delay)
+		if u.storm > 0 {
+			u.due = u.due.Truncate(u.storm).Add(u.storm)
+		}
 		heap.Push(&s.heap, u)
 	}
 	s.mu.Unlock()
@@ -103,12 +115,12 @@ func (s *pusher) later(pushes []*push) {
 	}
 }
 
-// now makes pushes at once and waits until each was tried, or given up by ctx.
+// now makes pushes at once and waits until each was tried, or ctx ends.
 func (s *pusher) now(ctx context.Context, pushes []*push) {
 	var tried sync.WaitGroup
 	for _, u := range pushes {
 		tried.Add(1)
-		u.delay, u.tried = 0, tried.Done
+		u.delay, u.storm, u.tried = 0, 0, tried.Done
 	}
 	s.later(pushes)
 	done := make(chan struct{})
@@ -123,7 +135,7 @@ func (s *pusher) now(ctx context.Context, pushes []*push) {
 func (s *pusher) run(ctx context.Context) {
 	work := make(chan *push)
 	var workers sync.WaitGroup
-	for range pushWorkers {
+	for range s.most {
 		workers.Go(func() {
 			for u := range work {
 				s.attempt(ctx, u)
@@ -165,20 +177,28 @@ func (s *pusher) next(ctx context.Context) *push {
 
 func (s *pusher) attempt(ctx context.Context, u *push) {
 	now := time.Now()
+	if u.kind == "report" && u.done == "" {
+		u.done = now.In(wire.Zone).Format(time.DateTime)
+	}
 	if u.body == "" || now.Sub(u.built) > bodyAge {
 		u.body, u.built = s.build(u, now), now
+	}
+	if u.again > 0 {
+		repeat := *u
+		repeat.delay, repeat.storm, repeat.again, repeat.tried, u.again = u.again, 0, 0, nil, 0
+		s.later([]*push{&repeat})
 	}
 	u.attempt++
 	status := s.post(ctx, u)
 	s.record.add(PushEntry{
-		Kind: u.kind, SendID: u.sendID, Mobile: u.mobile, State: u.state, Args: u.args,
+		Kind: u.kind, SendID: u.sendID, Mobile: u.mobile, State: u.state, Time: u.done, Messages: u.said,
 		Attempt: u.attempt, Status: status, At: stamp{now},
 	})
 	if u.attempt == 1 && u.tried != nil {
 		u.tried()
 	}
 	if status != http.StatusOK && ctx.Err() == nil {
-		u.delay = min(firstRetry<<min(u.attempt-1, 10), lastRetry)
+		u.delay, u.storm = min(firstRetry<<min(u.attempt-1, 10), lastRetry), 0
 		s.later([]*push{u})
 	}
 }
@@ -240,7 +260,7 @@ func (s *pusher) build(u *push, now time.Time) string {
 		return b.String()
 	}
 	field("sendid", u.sendID)
-	field("time", now.In(wire.Zone).Format(time.DateTime))
+	field("time", u.done)
 	field("mobile", u.mobile)
 	field("state", u.state)
 	return b.String()

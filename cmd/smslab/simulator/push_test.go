@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"smsbridge/codec/wire"
 )
@@ -109,12 +112,72 @@ func TestEarlyReportComesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	r := receive(t)
 	p := start(t, Config{
-		Push: r.URL, Faults: Faults{Early: 1, Repeat: 1},
-		Reports: Reports{Share: 1, DelayMin: Duration(1e12), DelayMax: Duration(1e12)},
+		Push: r.URL, Faults: Faults{Early: 1}, Reports: Reports{Share: 1, DelayMin: Duration(1e12), DelayMax: Duration(1e12)},
 	})
 	say(t, p, post(submit))
-	if n := len(r.got); n != 2 {
-		t.Errorf("%d reports before the answer, want one and its repeat", n)
+	if n := len(r.got); n != 1 {
+		t.Errorf("%d reports before the answer", n)
+	}
+}
+
+func TestAnswerDoesNotWaitForAReportThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	answered := make(chan struct{})
+	deaf := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answered }))
+	t.Cleanup(deaf.Close)
+	p := start(t, Config{Push: deaf.URL, Faults: Faults{Early: 1}, Reports: Reports{Share: 1}})
+	if status, _ := say(t, p, post(submit)); status != 200 {
+		t.Error(status)
+	}
+	close(answered)
+}
+
+func TestRepeatIsTheVerySamePush(t *testing.T) {
+	t.Parallel()
+	r := receive(t)
+	p := start(t, Config{
+		Push: r.URL, PushAuth: PushAuth{Mode: "md5", Secret: "secret"}, Faults: Faults{Repeat: 1},
+		Reports: Reports{Share: 1, DelayMax: Duration(time.Millisecond)},
+	})
+	say(t, p, post(submit))
+	if first, second := <-r.got, <-r.got; first.body != second.body {
+		t.Errorf("%q, then %q", first.body, second.body)
+	}
+}
+
+func TestReportTellsTheSameTimeHoweverLateItIsTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nobody := func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }
+		s := newPusher(&Config{Push: "http://127.0.0.1", PushDial: nobody}, &journal[PushEntry]{})
+		u := &push{kind: "report"}
+		s.attempt(t.Context(), u)
+		first := u.body
+		time.Sleep(2 * bodyAge) // its proof is too old to be shown again
+		s.attempt(t.Context(), u)
+		if u.body != first || time.Since(u.built) > 0 {
+			t.Errorf("%q, then %q", first, u.body)
+		}
+	})
+}
+
+func TestStormLetsReportsGoTogether(t *testing.T) {
+	t.Parallel()
+	p := start(t, Config{
+		Push: "http://127.0.0.1:1", Faults: Faults{Storm: Duration(24 * time.Hour)}, Reports: Reports{Share: 1, DelayMax: Duration(time.Second)},
+	})
+	for range 3 {
+		say(t, p, post(submit))
+	}
+	p.pushes.mu.Lock()
+	defer p.pushes.mu.Unlock()
+	for _, u := range p.pushes.heap {
+		if !u.due.Equal(u.due.Truncate(24*time.Hour)) || time.Until(u.due) <= 0 {
+			t.Errorf("due at %v", u.due)
+		}
+	}
+	if n := len(p.pushes.heap); n != 3 {
+		t.Errorf("%d reports wait", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Reports says what becomes of accepted texts.
@@ -87,15 +88,14 @@ func (p *Provider) makeReports(sendID string, n numbers, faults *activeFaults) [
 			some := numbers[:min(group, len(numbers))]
 			numbers = numbers[len(some):]
 			report := p.newReport(sendID, state, some)
-			pushes = append(pushes, report)
 			if chance(faults.Repeat) {
-				repeat := *report
-				repeat.delay += between(0, p.cfg.Reports.DelayMax)
-				pushes = append(pushes, &repeat)
+				report.again = between(1, p.cfg.Reports.DelayMax)
 			}
+			report.storm = time.Duration(faults.Storm)
+			pushes = append(pushes, report)
 			if state == "UNKNOWN" { // not the last word
 				final := p.newReport(sendID, "DELIVRD", some)
-				final.delay += report.delay
+				final.delay, final.storm = final.delay+report.delay, report.storm
 				pushes = append(pushes, final)
 			}
 		}

@@ -3,6 +3,7 @@ package simulator
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -17,6 +18,8 @@ const (
 	maxBody = 4 << 20
 	// A client that counted characters has sent the rest already or is about to.
 	restWait = 50 * time.Millisecond
+	// mostEarly bounds how long an answer waits for its reports to go first.
+	mostEarly = 500 * time.Millisecond
 )
 
 // line is one connection of the connector's.
@@ -199,7 +202,10 @@ func (p *Provider) answer(l *line, v verdict, last bool) bool {
 		wait = time.Duration(faults.HangFor)
 	}
 	if v.early {
-		p.pushes.now(p.ctx, v.reports)
+		// Whoever does not take the report is answered all the same.
+		most, cancel := context.WithTimeout(p.ctx, mostEarly)
+		p.pushes.now(most, v.reports)
+		cancel()
 	}
 	if wait > 0 && !sleep(p.ctx, wait) {
 		return false

@@ -27,8 +27,11 @@ type Config struct {
 	Push     string // base of the connector's push addresses; empty: nothing is pushed
 	PushAuth PushAuth
 	PushDial dialFunc // nil: the network
-	Reports  Reports
-	MORate   float64 // inbound messages a second
+	// PushConnections is how many pushes are under way at once; 0: as many as the
+	// connector takes from one address.
+	PushConnections int
+	Reports         Reports
+	MORate          float64 // inbound messages a second
 
 	LedgerFile string // the ledger is appended to it as well; empty: memory only
 }
@@ -74,7 +77,7 @@ func Start(cfg Config) (*Provider, error) {
 		}
 	}
 	p.balance.Store(cfg.Balance)
-	p.pushes = newPusher(cfg.Push, cfg.PushAuth, cfg.PushDial, &p.pushed)
+	p.pushes = newPusher(&p.cfg, &p.pushed)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 
 	control := &http.Server{Handler: p.control(), ReadHeaderTimeout: 10 * time.Second}

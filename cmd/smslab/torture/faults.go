@@ -2,12 +2,8 @@ package torture
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -57,8 +53,9 @@ func (r *run) strike(ctx context.Context, rng *rand.Rand) error {
 	}
 	slices.SortFunc(faults, func(a, b fault) int { return int(a.at - b.at) })
 	next := make(chan fault)
-	errs := make(chan error, len(r.stage.Connectors)) // so that none waits for the others
-	for _, c := range r.stage.Connectors {
+	victims := r.stage.Connectors[:r.Connectors]
+	errs := make(chan error, len(victims)) // so that none waits for the others
+	for _, c := range victims {
 		go func() {
 			var err error
 			for f := range next {
@@ -77,7 +74,7 @@ func (r *run) strike(ctx context.Context, rng *rand.Rand) error {
 	}
 	close(next)
 	var err error
-	for range r.stage.Connectors {
+	for range victims {
 		if e := <-errs; err == nil {
 			err = e
 		}
@@ -119,11 +116,39 @@ func (r *run) restart(_ context.Context, c *lab.Connector) error {
 		return c.Start()
 	}
 	at := time.Now()
+	r.stop(c)
+	r.recorder.Note(trial.Event{Kind: trial.Restart, Instance: c.Name, At: at, Until: time.Now()})
+	return c.Start()
+}
+
+// visit has one more connector come for a while and leave again, which moves
+// partitions twice.
+func (r *run) visit(ctx context.Context, rng *rand.Rand) error {
+	for _, f := range r.schedule(r.Joins, rng, nil) {
+		if err := wait(ctx, time.Until(r.start.Add(f.at))); err != nil {
+			return err
+		}
+		guest := r.stage.Connectors[r.Connectors]
+		at := time.Now()
+		if err := guest.Start(); err != nil {
+			return err
+		}
+		if err := wait(ctx, 2*time.Second+time.Duration(rng.Int64N(int64(2*session)))); err != nil {
+			return err
+		}
+		if !r.gone(guest) {
+			r.stop(guest)
+		}
+		r.recorder.Note(trial.Event{Kind: trial.Join, Instance: guest.Name, At: at, Until: time.Now()})
+	}
+	return nil
+}
+
+// stop asks a connector to end and notes when it left something undone.
+func (r *run) stop(c *lab.Connector) {
 	if err := c.Process.Stop(grace + 10*time.Second); err != nil {
 		r.recorder.Note(trial.Event{Kind: trial.Unclean, Instance: c.Name, At: time.Now(), Detail: err.Error()})
 	}
-	r.recorder.Note(trial.Event{Kind: trial.Restart, Instance: c.Name, At: at, Until: time.Now()})
-	return c.Start()
 }
 
 // gone notes a connector that has ended by itself.
@@ -133,79 +158,6 @@ func (r *run) gone(c *lab.Connector) bool {
 		r.recorder.Note(trial.Event{Kind: trial.Exit, Instance: c.Name, At: time.Now(), Detail: err.Error()})
 	}
 	return err != nil
-}
-
-// peace ends the provider's faults.
-var peace = map[string]any{
-	"drop": 0, "reset": 0, "cut": 0, "error": 0, "html": 0, "system": 0, "redirect": 0,
-	"throttle": 0, "busy": 0, "hang": 0, "stale": 0, "code": "",
-}
-
-// providerFaults are small ones all the time, bursts of 429, and an account that
-// is refused for a while, twice.
-func (r *run) providerFaults() []fault {
-	say := func(change map[string]any) func(context.Context, *lab.Connector) error {
-		return func(ctx context.Context, _ *lab.Connector) error { return r.stage.Provider.Faults(ctx, change) }
-	}
-	at := func(percent int) time.Duration { return r.For * time.Duration(percent) / 100 }
-	const hold = 5 * time.Second
-	refuse := func(code string) func(context.Context, *lab.Connector) error {
-		return func(ctx context.Context, _ *lab.Connector) error {
-			now := time.Now()
-			r.recorder.Note(trial.Event{Kind: trial.AccountHold, At: now, Until: now.Add(hold)})
-			return r.stage.Provider.Faults(ctx, map[string]any{"code": code, "code_text": "account refused", "code_for": hold.String()})
-		}
-	}
-	return []fault{
-		{at(2), say(map[string]any{
-			"drop": 0.02, "reset": 0.01, "cut": 0.005, "error": 0.01, "html": 0.002, "system": 0.005, "stale": 0.01,
-			"redirect": 0.001, "hang": 0.0005, "hang_for": "20s", "throttle": 0.01,
-		})},
-		{at(25), say(map[string]any{"throttle": 0.5})},
-		{at(30), say(map[string]any{"throttle": 0.01})},
-		{at(45), refuse("12")},
-		{at(60), say(map[string]any{"busy": 0.3, "retry_after": 1})},
-		{at(64), say(map[string]any{"busy": 0})},
-		{at(75), refuse("13")},
-	}
-}
-
-// strikeBrokers kills brokers one after the other and starts each again; the
-// embedded one, which keeps everything in memory, is frozen.
-func (r *run) strikeBrokers(ctx context.Context, rng *rand.Rand) error {
-	for _, f := range r.schedule(r.BrokerKills, rng, nil) {
-		if err := wait(ctx, time.Until(r.start.Add(f.at))); err != nil {
-			return err
-		}
-		n := 1 + rng.IntN(max(r.Brokers, 1))
-		at := time.Now()
-		if err := r.broker(ctx, r.BrokerKill, n, (*lab.Process).Freeze); err != nil {
-			return err
-		}
-		if err := wait(ctx, 2*time.Second+time.Duration(rng.Int64N(int64(6*time.Second)))); err != nil {
-			return err
-		}
-		if err := r.broker(ctx, r.BrokerStart, n, (*lab.Process).Thaw); err != nil {
-			return err
-		}
-		r.recorder.Note(trial.Event{Kind: trial.BrokerKill, Instance: strconv.Itoa(n), At: at, Until: time.Now()})
-	}
-	return nil
-}
-
-func (r *run) broker(ctx context.Context, command string, n int, embedded func(*lab.Process) error) error {
-	if command == "" {
-		if r.stage.Broker == nil {
-			return fmt.Errorf("to kill a broker that is not ours needs -broker-kill and -broker-start")
-		}
-		return embedded(r.stage.Broker)
-	}
-	command = strings.ReplaceAll(command, "{n}", strconv.Itoa(n))
-	out, err := exec.CommandContext(ctx, "bash", "-c", command).CombinedOutput() //nolint:gosec // the command line's own words
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", command, err, out)
-	}
-	return nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

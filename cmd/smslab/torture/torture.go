@@ -24,9 +24,12 @@ type Options struct {
 	Seed       uint64
 
 	Kills, Freezes, Restarts int // of connectors
+	Joins                    int // of one connector more, for a while
 	BrokerKills              int
-	Brokers                  int    // how many BrokerKill may choose from
-	BrokerKill, BrokerStart  string // shell commands, {n} is the broker; empty: the embedded broker is frozen instead
+	Outages                  int           // of the whole of Kafka
+	Outage                   time.Duration // the length of each
+	Brokers                  int           // how many BrokerKill may choose from
+	BrokerKill, BrokerStart  string        // shell commands, {n} is the broker; empty: the embedded broker is frozen instead
 	ProviderFaults           bool
 
 	AdminBrokers string // see lab.Setup
@@ -91,28 +94,30 @@ func (r *run) raise(ctx context.Context) error {
 		return err
 	}
 	r.stage, err = lab.Raise(ctx, lab.Setup{
-		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors, Session: session, InFlight: r.InFlight,
+		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors + min(r.Joins, 1), Session: session, InFlight: r.InFlight,
 		AdminBrokers: r.AdminBrokers,
 		Settings: map[string]string{
 			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "SHUTDOWN_GRACE": grace.String(), "RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
 		},
 		Provider: []string{
-			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-push-query", "0.1",
-			"-reports", "0.5", "-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3", "-report-repeat", "0.2",
-			"-report-mix", "DELIVRD=92,UNDELIV=4,EXPIRED=2,UNKNOWN=1,MK:0011=1",
+			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-mo-hostile", "0.5", "-push-query", "0.1",
+			"-reports", "0.5", "-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3",
+			"-report-repeat", "0.2", "-report-early", "0.1",
+			"-report-mix", "DELIVRD=88,UNDELIV=4,EXPIRED=2,UNKNOWN=2,ID:0141=1,SY1RESP:-9=1,delivrd=1,REJECT=1",
 		},
 	})
 	if err != nil {
 		return err
 	}
 	r.recorder, err = lab.Record(ctx, r.stage, nil)
-	for _, c := range r.stage.Connectors {
+	connectors := r.stage.Connectors[:r.Connectors]
+	for _, c := range connectors {
 		if err == nil {
 			r.recorder.Note(trial.Event{Kind: trial.Start, Instance: c.Name, At: time.Now()})
 			err = c.Start()
 		}
 	}
-	for _, c := range r.stage.Connectors {
+	for _, c := range connectors {
 		ready, cancel := context.WithTimeout(ctx, time.Minute)
 		if err == nil {
 			err = c.Ready(ready)
@@ -130,15 +135,19 @@ func (r *run) raise(ctx context.Context) error {
 
 // torment has commands come and faults strike at the same time.
 func (r *run) torment(ctx context.Context) error {
-	fmt.Fprintf(r.out, "%d commands in %v to %d connectors, seed %d: %d kills, %d freezes, %d restarts, %d broker kills, provider faults %v\n",
-		r.Commands, r.For, r.Connectors, r.Seed, r.Kills, r.Freezes, r.Restarts, r.BrokerKills, r.ProviderFaults)
+	fmt.Fprintf(r.out, "%d commands in %v to %d connectors, seed %d: %d kills, %d freezes, %d restarts, %d joins, %d broker kills, %d outages of %v, provider faults %v\n",
+		r.Commands, r.For, r.Connectors, r.Seed, r.Kills, r.Freezes, r.Restarts, r.Joins, r.BrokerKills, r.Outages, r.Outage, r.ProviderFaults)
 	ctx, cancel := context.WithCancel(ctx)
+	var forging sync.WaitGroup
+	defer forging.Wait()
 	defer cancel()
-	errs := make(chan error, 3) // one for each of the three below, so that none waits for the others
-	go func() { errs <- r.produce(ctx, rand.New(rand.NewPCG(r.Seed, 1))) }()
-	go func() { errs <- r.strike(ctx, rand.New(rand.NewPCG(r.Seed, 2))) }()
-	go func() { errs <- r.strikeBrokers(ctx, rand.New(rand.NewPCG(r.Seed, 3))) }()
-	for range 3 {
+	hands := []func(context.Context, *rand.Rand) error{r.produce, r.strike, r.strikeBrokers, r.visit}
+	errs := make(chan error, len(hands)) // so that none waits for the others
+	for i, hand := range hands {
+		go func() { errs <- hand(ctx, rand.New(rand.NewPCG(r.Seed, uint64(i+1)))) }()
+	}
+	forging.Go(func() { r.forge(ctx, rand.New(rand.NewPCG(r.Seed, 0))) })
+	for range hands {
 		if err := <-errs; err != nil {
 			return err
 		}

@@ -38,9 +38,10 @@ func Invariants() []Invariant {
 		{"I13", "every push answered 200 is on its topic", pushesAreDurable},
 		{"I14", "nothing is published that the provider did not push", nothingForged},
 		{"I15", "the same push is the same event, another push another", eventIDsMatchFacts},
-		{"I16", "every report of a known sendid is matched", reportsAreMatched},
+		{"I16", "every report of a known sendid is matched to its command, and a missing one told once", reportsAreMatched},
 		{"I17", "no partition stands still", partitionsMove},
 		{"I19", "no number, text or secret in a log", nothingLeaks},
+		{"I20", "the journal never ends before what was fenced", journalReachesFences},
 		{"I21", "no process ends by itself", processesStay},
 	}
 }

@@ -40,8 +40,8 @@ func honest() *History {
 		},
 		Probes: []time.Time{at(2.05)},
 		Results: []Result{
-			{Command: Position{0, 0}, Row: Position{0, 0}, At: at(3), EventID: "ea", ID: "a", Revision: 1, Status: "accepted", Digest: 1, Parts: []Part{{Status: "accepted", SendID: "s1"}, {Status: "accepted", SendID: "s2"}}},
-			{Command: Position{0, 0}, Row: Position{0, 1}, At: at(3), EventID: "ea", ID: "a", Revision: 1, Status: "accepted", Digest: 1, Parts: []Part{{Status: "accepted", SendID: "s1"}, {Status: "accepted", SendID: "s2"}}},
+			{Command: Position{0, 0}, Row: Position{0, 0}, At: at(3), EventID: "ea", ID: "a", Key: "k", Revision: 1, Status: "accepted", Digest: 1, Parts: []Part{{Status: "accepted", SendID: "s1"}, {Status: "accepted", SendID: "s2"}}},
+			{Command: Position{0, 0}, Row: Position{0, 1}, At: at(3), EventID: "ea", ID: "a", Key: "k", Revision: 1, Status: "accepted", Digest: 1, Parts: []Part{{Status: "accepted", SendID: "s1"}, {Status: "accepted", SendID: "s2"}}},
 			{Command: Position{0, 1}, Row: Position{0, 2}, At: at(3.1), EventID: "eb", ID: "b", Revision: 1, Status: "unknown", Reason: "network_error", Digest: 2, Parts: []Part{{Status: "unknown"}}},
 			{Command: Position{0, 1}, Row: Position{0, 3}, At: at(3.2), EventID: "eb2", ID: "b", Revision: 2, Status: "accepted", Digest: 3, Parts: []Part{{Status: "accepted", SendID: "s3"}}},
 			{Command: Position{0, 2}, Row: Position{0, 4}, At: at(3.3), EventID: "ed", ID: "a", Status: "duplicate", Reason: "repeated_id", DuplicateOf: &Position{0, 0}, FirstStatus: "accepted", Digest: 4},
@@ -52,15 +52,23 @@ func honest() *History {
 		ReportPush: []Push{
 			{SendID: "s1", Number: someNumber, State: "DELIVRD", Status: 503, At: at(4)},
 			{SendID: "s1", Number: someNumber, State: "DELIVRD", Status: 200, At: at(5)},
+			{SendID: "s5", Number: someNumber, State: "UNKNOWN", Status: 200, At: at(5)},
 		},
-		Reports:     []Report{{Row: Position{0, 0}, EventID: "r1", ID: "a", SendID: "s1", Number: someNumber, State: "DELIVRD", Correlation: "matched", DoneAt: "x"}},
+		Reports: []Report{
+			{Row: Position{0, 0}, EventID: "r1", ID: "a", Command: Position{0, 0}, Key: "k", Revision: 1, SendID: "s1", Number: someNumber, Status: "delivered", State: "DELIVRD", Final: true, Correlation: "matched", DoneAt: "x"},
+			{Row: Position{1, 0}, EventID: "r2", Command: Position{-1, -1}, Key: "s5", Revision: 1, SendID: "s5", Number: someNumber, Status: "unknown", State: "UNKNOWN", Correlation: "orphan", DoneAt: "x"},
+			{Row: Position{1, 1}, EventID: "r3", ID: "again", Command: Position{1, 2}, Revision: 2, SendID: "s5", Number: someNumber, Status: "unknown", State: "UNKNOWN", Correlation: "matched", DoneAt: "x"},
+			{Row: Position{1, 2}, EventID: "r4", ID: "again", Command: Position{1, 2}, Revision: 1, SendID: "s5", Status: "no_report", Missing: 1, Correlation: "matched"},
+			{Row: Position{1, 3}, EventID: "r4", ID: "again", Command: Position{1, 2}, Revision: 1, SendID: "s5", Status: "no_report", Missing: 1, Correlation: "matched"},
+		},
 		InboundPush: []Push{{Number: someNumber, Text: someText, Status: 200, At: at(4)}},
 		Inbound:     []Inbound{{EventID: "m1", Number: someNumber, Text: someText}},
 		Samples: []Sample{
-			{Partition: 0, Offset: 0, At: at(1)}, {Partition: 0, Offset: 3, At: at(3.4)}, {Partition: 1, Offset: 3, At: at(3.7)},
+			{Partition: 0, Offset: 0, At: at(1)}, {Partition: 0, Offset: 3, Fenced: 7, At: at(3.4)}, {Partition: 1, Offset: 3, At: at(3.7)},
 		},
-		Events:     []Event{{Kind: Kill, Instance: "one", At: at(2.6), Until: at(2.7)}, {Kind: Freeze, Instance: "two", At: at(-9), Until: at(-8)}},
-		Connectors: 2, MaxInFlight: 2, Session: 10 * time.Second, Ordered: true, Correlates: true, End: at(10),
+		JournalEnds: map[int32]int64{0: 9, 1: 9},
+		Events:      []Event{{Kind: Kill, Instance: "one", At: at(2.6), Until: at(2.7)}, {Kind: Freeze, Instance: "two", At: at(-9), Until: at(-8)}},
+		Connectors:  2, MaxInFlight: 2, Session: 10 * time.Second, Ordered: true, Correlates: true, End: at(10),
 	}
 }
 
@@ -119,25 +127,35 @@ var doctored = map[string]struct {
 	"a report that was answered 200 and is nowhere":  {"I13", func(h *History) { h.Reports = nil }},
 	"a message that was answered 200 and is nowhere": {"I13", func(h *History) { h.Inbound = nil }},
 	"a report that nobody pushed": {"I14", func(h *History) {
-		h.Reports = append(h.Reports, Report{EventID: "r2", SendID: "s2", Number: otherNumber, State: "UNDELIV", Correlation: "matched"})
+		h.Reports = append(h.Reports, Report{EventID: "r9", SendID: "s2", Number: otherNumber, State: "UNDELIV", Correlation: "matched"})
 	}},
 	"a message that nobody pushed": {"I14", func(h *History) {
 		h.Inbound = append(h.Inbound, Inbound{EventID: "m2", Number: otherNumber, Text: someText})
 	}},
 	"one report as two events": {"I15", func(h *History) {
 		h.Reports = append(h.Reports, h.Reports[0])
-		h.Reports[1].EventID = "r2"
+		h.Reports[5].EventID = "r9"
 	}},
 	"two reports as one event": {"I15", func(h *History) {
 		h.Reports = append(h.Reports, h.Reports[0])
-		h.Reports[1].DoneAt = "y"
+		h.Reports[5].DoneAt = "y"
 	}},
 	"a report of a known sendid left alone": {"I16", func(h *History) { h.Reports[0].Correlation = "orphan" }},
-	"a partition that stands still":         {"I17", func(h *History) { h.Results[7].At = at(70) }},
-	"a partition that never ends":           {"I17", func(h *History) { h.Results, h.End = h.Results[:len(h.Results)-1], at(70) }},
-	"a number in a log":                     {"I19", func(h *History) { h.Leaks = []Leak{{File: "connector-1.log", Line: 7}} }},
-	"a stop that left something undone":     {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Unclean, Instance: "one", At: at(3)}) }},
-	"a process that ended":                  {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Exit, Instance: "one", At: at(3)}) }},
+	"a report matched to another command":   {"I16", func(h *History) { h.Reports[0].ID = "b" }},
+	"a report with another key":             {"I16", func(h *History) { h.Reports[0].Key = "other" }},
+	"a report in another partition":         {"I16", func(h *History) { h.Reports[0].Row.Partition = 1 }},
+	"a report with other metadata":          {"I16", func(h *History) { h.Reports[0].Metadata = `{"n":"b"}` }},
+	"a report matched to nobody's sendid":   {"I16", func(h *History) { h.Reports[0].SendID = "s7" }},
+	"missing reports told twice":            {"I16", func(h *History) { h.Reports[4].EventID = "r5" }},
+	"a report told missing after it came": {"I16", func(h *History) {
+		h.Reports[2].State, h.Reports[2].Final = "DELIVRD", true
+	}},
+	"a journal that ends before a fence": {"I20", func(h *History) { h.JournalEnds[0] = 6 }},
+	"a partition that stands still":      {"I17", func(h *History) { h.Results[7].At = at(70) }},
+	"a partition that never ends":        {"I17", func(h *History) { h.Results, h.End = h.Results[:len(h.Results)-1], at(70) }},
+	"a number in a log":                  {"I19", func(h *History) { h.Leaks = []Leak{{File: "connector-1.log", Line: 7}} }},
+	"a stop that left something undone":  {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Unclean, Instance: "one", At: at(3)}) }},
+	"a process that ended":               {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Exit, Instance: "one", At: at(3)}) }},
 }
 
 func TestHonestRunBreaksNothing(t *testing.T) {
@@ -148,6 +166,9 @@ func TestHonestRunBreaksNothing(t *testing.T) {
 		t.Error(out.String())
 	}
 	f := v.Figures
+	if f.ReportPushes != 2 || f.Reports != 2 || f.Matched != 2 || f.NoReports != 1 || f.RepeatedReports != 1 {
+		t.Errorf("%+v", f)
+	}
 	if f.Commands != 6 || f.Answered != 6 || f.Lost != 0 || f.Twice != 0 || f.Resent != 1 || f.Unknown != 1 || f.RepeatedResults != 1 || f.Revisions != 1 || f.Texts != 5 {
 		t.Errorf("%+v", f)
 	}

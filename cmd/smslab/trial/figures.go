@@ -16,7 +16,8 @@ type Figures struct {
 	Unknown, UnknownBound      int // parts
 	RepeatedResults, Revisions int
 	ReportPushes, Reports      int // facts that were pushed and answered 200; facts on the topic
-	Matched                    int
+	Matched, RepeatedReports   int
+	NoReports                  int
 	InboundPushes, Inbound     int
 	Events                     map[Kind]int
 }
@@ -66,35 +67,23 @@ func (v *view) figures() Figures {
 	return f
 }
 
+// reports counts by what is said: a push that was repeated is no other fact.
 func (f *Figures) reports(v *view) {
-	pushed := map[reportFact]bool{}
-	for _, p := range v.ReportPush {
-		if p.Status == answered {
-			pushed[reportFact{p.SendID, p.Number, p.State}] = true
+	pushed, published := v.pushed(answered), v.published()
+	matched, events, unreported := map[reportFact]bool{}, map[string]bool{}, map[string]bool{}
+	for i := range v.Reports {
+		r := &v.Reports[i]
+		events[r.EventID] = true
+		switch {
+		case r.Status == "no_report":
+			unreported[r.SendID] = true
+		case r.Correlation != "orphan":
+			matched[r.fact()] = true
 		}
 	}
-	// By what they say: a push repeated with another time is another event, and no
-	// other fact.
-	published := map[reportFact]bool{}
-	matched := map[reportFact]bool{}
-	for _, r := range v.Reports {
-		fact := reportFact{r.SendID, r.Number, r.State}
-		published[fact] = true
-		if r.Correlation != "orphan" {
-			matched[fact] = true
-		}
-	}
-	f.ReportPushes, f.Reports, f.Matched = len(pushed), len(published), len(matched)
-	said, heard := map[messageFact]bool{}, map[messageFact]bool{}
-	for _, p := range v.InboundPush {
-		if p.Status == answered {
-			said[messageFact{p.Number, p.Text}] = true
-		}
-	}
-	for _, m := range v.Inbound {
-		heard[messageFact{m.Number, m.Text}] = true
-	}
-	f.InboundPushes, f.Inbound = len(said), len(heard)
+	f.RepeatedReports, f.NoReports = len(v.Reports)-len(events), len(unreported)
+	f.ReportPushes, f.Reports, f.Matched = len(pushed.reports), len(published.reports), len(matched)
+	f.InboundPushes, f.Inbound = len(pushed.messages), len(published.messages)
 }
 
 // Print writes the figures, a line for each.
@@ -117,9 +106,10 @@ func (f *Figures) Print(w io.Writer) {
 	line("repeated results", f.RepeatedResults, "the same event once more")
 	line("revisions", f.Revisions, "")
 	line("submits at the provider", f.Submissions, fmt.Sprintf("%d texts carried out", f.Texts))
-	line("reports pushed", f.ReportPushes, fmt.Sprintf("%d on the topic, %d matched", f.Reports, f.Matched))
+	line("reports pushed", f.ReportPushes, fmt.Sprintf("%d on the topic, %d matched, %d of their events twice", f.Reports, f.Matched, f.RepeatedReports))
+	line("without a final report", f.NoReports, "submits, told at the deadline")
 	line("inbound pushed", f.InboundPushes, fmt.Sprintf("%d on the topic", f.Inbound))
-	for _, kind := range []Kind{Kill, Freeze, Restart, BrokerKill, AccountHold} {
+	for _, kind := range []Kind{Kill, Freeze, Restart, Join, BrokerKill, Outage, AccountHold} {
 		if n := f.Events[kind]; n > 0 {
 			line(string(kind)+"s", n, "")
 		}

@@ -47,6 +47,8 @@ type Result struct {
 	At          time.Time // the record's timestamp, given before it was acknowledged
 	EventID     string
 	ID          string
+	Key         string // of the record
+	Metadata    string // as JSON
 	Revision    int
 	Status      string
 	Reason      string
@@ -62,6 +64,7 @@ type Push struct {
 	State  string
 	Number string
 	Text   string // of an inbound message
+	Time   string // that it tells, in Shanghai
 	Status int
 	At     time.Time
 }
@@ -70,12 +73,20 @@ type Push struct {
 type Report struct {
 	Row         Position
 	EventID     string
-	ID          string // the command's; empty for an orphan
+	ID          string   // the command's; empty for an orphan
+	Command     Position // of an orphan: nowhere
+	Key         string   // of the record
+	Metadata    string   // as JSON
+	Revision    int
 	SendID      string
 	Number      string
+	Status      string
 	State       string // the provider's own word
+	Final       bool
+	Missing     int // of a no_report
 	Correlation string
 	DoneAt      string
+	DoneAtExact bool
 }
 
 // Inbound is a row of the inbound topic.
@@ -91,6 +102,7 @@ type Inbound struct {
 type Sample struct {
 	Partition int32
 	Offset    int64
+	Fenced    int64 // the journal's position up to which its owner may have submitted; 0: not told
 	At        time.Time
 }
 
@@ -106,6 +118,8 @@ const (
 	Exit        Kind = "exit"         // a connector ended unasked
 	Unclean     Kind = "unclean stop" // a connector that was asked to stop failed to, or said that it left something undone
 	BrokerKill  Kind = "broker kill"  // until it was started again
+	Outage      Kind = "kafka outage" // no broker answered
+	Join        Kind = "join"         // one more connector came and left again
 	AccountHold Kind = "account hold" // the provider refused the account
 )
 
@@ -134,6 +148,7 @@ type History struct {
 	ReportPush  []Push // one for each number of each attempt
 	InboundPush []Push // one for each message of each attempt
 	Samples     []Sample
+	JournalEnds map[int32]int64
 	Events      []Event
 	Leaks       []Leak
 	Partial     int // requests that the provider could not read to their end

@@ -62,6 +62,18 @@ func commitsFollowResults(v *view) []Violation {
 	return broken
 }
 
+// journalReachesFences: I20, as far as it is seen from outside: what was once
+// fenced, and hence acknowledged, is there in the end.
+func journalReachesFences(v *view) []Violation {
+	var broken []Violation
+	for _, s := range v.Samples {
+		if end := v.JournalEnds[s.Partition]; s.Fenced > end {
+			broken = append(broken, Violation{Facts: []string{s.fact(), fmt.Sprintf("fenced up to %d, and the journal ends at %d", s.Fenced, end)}})
+		}
+	}
+	return broken
+}
+
 func (s *Sample) fact() string {
 	return fmt.Sprintf("%s partition %d is committed up to %d", s.At.Format(clock), s.Partition, s.Offset)
 }

@@ -129,9 +129,9 @@ func (v *view) unknownParts() []*Result {
 
 // unknownBound is what a kill and a generation that is lost with work in flight
 // may leave in doubt, and the answers that the provider withheld. A freeze costs
-// one generation, a broker's death at most one of each connector.
+// one generation, a broker's death or Kafka's at most one of each connector.
 func (v *view) unknownBound() int {
-	lost := v.count(Kill) + v.count(Freeze) + v.count(BrokerKill)*v.Connectors
+	lost := v.count(Kill) + v.count(Freeze) + (v.count(BrokerKill)+v.count(Outage))*v.Connectors
 	bound := lost * 2 * v.MaxInFlight
 	for i := range v.Submissions {
 		if v.Submissions[i].doubtful() {
@@ -197,7 +197,7 @@ func revisionsFollow(v *view) []Violation {
 			}
 			// A process may die, or lose the partition, between writing a doubt down
 			// and telling it; and the answer may be there before the next one tells it.
-			untold := !told && v.count(Kill)+v.count(Freeze)+v.count(BrokerKill) > 0
+			untold := !told && v.count(Kill)+v.count(Freeze)+v.count(BrokerKill)+v.count(Outage) > 0
 			if !doubted && !untold {
 				s := &story{}
 				broken = append(broken, Violation{Facts: append(s.facts(nil, rows), "revised without having been unknown")})

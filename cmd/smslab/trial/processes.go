@@ -23,7 +23,7 @@ func processesStay(v *view) []Violation {
 	for i := range v.Events {
 		e := &v.Events[i]
 		excused := e.Kind == Unclean && slices.ContainsFunc(v.Events, func(b Event) bool {
-			return b.Kind == BrokerKill && b.At.Before(e.At) && b.Until.After(e.At.Add(-before))
+			return (b.Kind == BrokerKill || b.Kind == Outage) && b.At.Before(e.At) && b.Until.After(e.At.Add(-before))
 		})
 		if e.Kind == Exit || e.Kind == Unclean && !excused {
 			broken = append(broken, Violation{Facts: []string{e.fact()}})

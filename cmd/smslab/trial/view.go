@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,6 +105,18 @@ func truth(rows []*Result) *Result {
 	return best
 }
 
+// reportsInOrder are the rows of the reports topic as their readers see them.
+func (v *view) reportsInOrder() []*Report {
+	rows := make([]*Report, len(v.Reports))
+	for i := range v.Reports {
+		rows[i] = &v.Reports[i]
+	}
+	slices.SortStableFunc(rows, func(a, b *Report) int {
+		return cmp.Or(cmp.Compare(a.Row.Partition, b.Row.Partition), cmp.Compare(a.Row.Offset, b.Row.Offset))
+	})
+	return rows
+}
+
 // facts tells a story, earliest records first, without a number or a text.
 func (s *story) facts(subs []*Submission, rows []*Result) []string {
 	facts := make([]string, 0, len(s.commands)+len(subs)+len(rows))
@@ -150,11 +163,12 @@ func (r *Result) fact() string {
 		r.At.Format(clock), r.Row, r.Command, r.ID, r.Revision, r.Status, r.Reason, tail(r.EventID))
 }
 
-func (r *Report) fact() string {
-	return fmt.Sprintf("report %s of %q: sendid %s %s, %s, event %s", r.Row, r.ID, tail(r.SendID), r.State, r.Correlation, tail(r.EventID))
+func (r *Report) tell() string {
+	return fmt.Sprintf("report %s of %q (%s): sendid %s %s %s, revision %d %s, event %s",
+		r.Row, r.ID, r.Command, tail(r.SendID), r.Status, r.State, r.Revision, r.Correlation, tail(r.EventID))
 }
 
-func (p *Push) fact(what string) string {
+func (p *Push) tell(what string) string {
 	return fmt.Sprintf("%s push of %s, sendid %s %s: answered %d", p.At.Format(clock), what, tail(p.SendID), p.State, p.Status)
 }
 

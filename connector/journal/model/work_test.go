@@ -149,12 +149,16 @@ func settle(o outcome, doubts, nos int, forget bool) outcome {
 // prefers the highest revision; among equals one that accounts for every
 // submit, as a zombie's late "no" knows nothing of its successor's attempt; among
 // these the one that knows less, as it may have been published and be in need of
-// a revision.
+// a revision; then that of the newest owner.
 func (v *view) prefers(r *record) bool {
 	if r.rev != v.final.rev {
 		return r.rev > v.final.rev
 	}
-	return !v.holds(v.final) || v.holds(r) && slices.Contains(r.outs[:], unknown)
+	if !v.holds(v.final) || !v.holds(r) {
+		return !v.holds(v.final)
+	}
+	a, b := slices.Contains(v.final.outs[:], unknown), slices.Contains(r.outs[:], unknown)
+	return b && !a || a == b && r.owner > v.final.owner
 }
 
 // holds: a final done stands unless the journal knows of a submit that it does

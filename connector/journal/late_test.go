@@ -1,0 +1,134 @@
+package journal
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"smsbridge/codec/sms"
+)
+
+// zombie writes records as an owner that has a successor and does not know it.
+type zombie struct {
+	c     *cluster
+	owner uint64
+}
+
+// final writes a final done that no fence will ever cover. It may carry an
+// answer, of the intent at a position; names -1: none.
+func (z zombie) final(ref Ref, status sms.Status, names int64, came sms.Submission) int64 {
+	r := record{kind: final, owner: z.owner, group: "smsbridge", ref: ref, names: names, came: came, status: status, revision: 1}
+	return z.c.append(0, r.encode(nil))
+}
+
+// TestLateDecisionOfAZombieDoesNotUnbarAnAcceptedID: what a successor sent and
+// committed stays sent, whatever its predecessor decided about the same command
+// and wrote down too late.
+func TestLateDecisionOfAZombieDoesNotUnbarAnAcceptedID(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]func(zombie){
+		"expired by another clock": func(z zombie) { z.final(command(0), sms.Expired, -1, sms.Submission{}) },
+		"attempts used up":         func(z zombie) { z.final(command(0), sms.Failed, -1, sms.Submission{}) },
+		"first attempt rejected": func(z zombie) {
+			z.final(command(0), sms.Rejected, 0, sms.Submission{Status: sms.Rejected, Reason: sms.ContentRejected})
+		},
+	} {
+		for where, tc := range map[string]struct {
+			stored, closed bool // ids are on disk; the record comes when the owner is gone
+			owners         int  // between it and the repeat
+		}{
+			"before its successor goes":              {false, false, 0},
+			"two owners ago":                         {false, false, 2},
+			"after its successor went":               {false, true, 1},
+			"after its successor went, ids on disk":  {true, true, 0},
+			"before its successor goes, ids on disk": {true, false, 1},
+		} {
+			t.Run(name+", "+where, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c, fs := newCluster(), vfs.NewMem()
+					own := func(work func(*process, *Ledger)) {
+						var s *Store
+						var change func(*Config)
+						if tc.stored {
+							s = memStore(t, fs)
+							change = withStore(s, "here")
+						}
+						p := c.process(t, change)
+						work(p, p.mustJoin(0))
+						if err := p.tenure.Close(p.ctx); err != nil {
+							t.Fatal(err)
+						}
+						if s != nil {
+							_ = s.Close()
+						}
+					}
+					own(func(p *process, l *Ledger) {
+						if err := p.work(l, command(0), sms.ReportUnknown, always); err != nil {
+							t.Fatal(err)
+						}
+						if !tc.closed {
+							late(zombie{c, 7})
+						}
+						if err := p.work(l, command(1), sms.ReportUnknown, always); err != nil {
+							t.Fatal(err)
+						}
+					})
+					if tc.closed {
+						late(zombie{c, 7})
+					}
+					for range tc.owners {
+						own(func(*process, *Ledger) {})
+					}
+					own(func(_ *process, l *Ledger) {
+						repeat := command(2)
+						repeat.ID = command(0).ID
+						if v := l.Judge(repeat); v.Kind != Repeat || v.First.Offset != 0 || v.First.Status != sms.Accepted {
+							t.Errorf("the repeat of an accepted command is judged %+v", v)
+						}
+					})
+				})
+			})
+		}
+	}
+}
+
+// TestDecisionOfAZombieDoesNotContradictWhatItsSuccessorTold: the successor told
+// its own decision, with a fence behind it, and died before it could commit.
+func TestDecisionOfAZombieDoesNotContradictWhatItsSuccessorTold(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]bool{"written before its successor's": true, "written after it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster()
+				z := zombie{c, 7}
+				p := c.process(t, nil)
+				l := p.mustJoin(0)
+				if first {
+					z.final(command(0), sms.Expired, -1, sms.Submission{})
+				}
+				err := p.work(l, command(0), sms.ReportUnknown, func(Ref, bool) *sms.Submission {
+					return &sms.Submission{Status: sms.Rejected, Reason: sms.ContentRejected, Attempts: 1}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.die()
+				if !first {
+					z.final(command(0), sms.Expired, -1, sms.Submission{})
+				}
+
+				next := c.process(t, nil)
+				if err := next.work(next.mustJoin(0), command(0), sms.ReportUnknown, always); err != nil {
+					t.Fatal(err)
+				}
+				if len(c.results) != 2 || c.results[0] != c.results[1] {
+					t.Errorf("told %+v", c.results)
+				}
+				_ = next.tenure.Close(next.ctx)
+			})
+		})
+	}
+}
