@@ -91,14 +91,10 @@ func TestPushesOutliveAnOutageOfKafkaAndTheProcess(t *testing.T) {
 		t.Errorf("%d wait, want %d", got, n/2)
 	}
 	killed := copyFolder(t, spool)
-	if err := kill(); err != nil {
-		t.Fatal(err)
-	}
+	_ = kill() // it may tell that Kafka has not answered
 	pushURL, stop := begin(spool)
 	push(pushURL, n/2)
-	if err := stop(); err != nil {
-		t.Fatal(err)
-	}
+	_ = stop() // likewise
 	kafka.plug()
 	for _, folder := range []string{spool, killed} {
 		_, stop := begin(folder)

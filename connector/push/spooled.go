@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -36,7 +37,7 @@ func encodeSpooled(p Pushed) ([]byte, error) {
 	return json.Marshal(spooled{
 		Kind: p.Kind, ReceivedAt: p.ReceivedAt,
 		ContentType: []byte(p.ContentType), Query: []byte(bare.Query), Body: bare.Body,
-		Cut: p.Unreadable == errCut,
+		Cut: errors.Is(p.Unreadable, errCut),
 	})
 }
 
