@@ -19,7 +19,10 @@ type Options struct {
 	Rounds int  // of each contender
 }
 
-const partitions = 12
+const (
+	partitions = 12
+	session    = 10 * time.Second
+)
 
 // bench is one run.
 type bench struct {
@@ -46,8 +49,8 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d rounds in turns; lean is a loop of kafka-go and net/http without any guarantee\n\n", b.Rounds)
-	fmt.Fprintf(out, "%-46s %10s %10s %7s  %s\n", "", "lean", "smsbridge", "ratio", "goal")
-	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes} {
+	b.head("", "lean", "smsbridge")
+	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes, b.cost, b.takeOver} {
 		if err := measure(ctx); err != nil {
 			return err
 		}
@@ -55,8 +58,13 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	return nil
 }
 
+// head prints what the columns are from here on.
+func (b *bench) head(what, left, right string) {
+	fmt.Fprintf(b.out, "%-46s %10s %10s %7s  %s\n", what, left, right, "ratio", "goal")
+}
+
 // row prints a line of the table. held is whether the goal was reached.
-func (b *bench) row(what string, lean, bridge float64, unit, ratio, goal string, held bool) {
+func (b *bench) row(what string, left, right float64, unit, ratio, goal string, held bool) {
 	mark := "  "
 	if !held {
 		mark = "! "
@@ -67,7 +75,7 @@ func (b *bench) row(what string, lean, bridge float64, unit, ratio, goal string,
 		}
 		return strconv.FormatFloat(v, 'f', digits(v), 64)
 	}
-	fmt.Fprintf(b.out, "%s%-44s %10s %10s %7s  %s\n", mark, what+", "+unit, number(lean), number(bridge), ratio, goal)
+	fmt.Fprintf(b.out, "%s%-44s %10s %10s %7s  %s\n", mark, what+", "+unit, number(left), number(right), ratio, goal)
 }
 
 func digits(v float64) int {
@@ -87,11 +95,15 @@ const (
 
 // raise sets a stage for one measurement.
 func (b *bench) raise(ctx context.Context, inFlight int, latency time.Duration) (*lab.Stage, error) {
-	return lab.Raise(ctx, lab.Setup{
-		Dir: b.dir, Binaries: b.binaries, Partitions: partitions, Connectors: 1, Session: 10 * time.Second, InFlight: inFlight,
+	return lab.Raise(ctx, b.setup(inFlight, latency))
+}
+
+func (b *bench) setup(inFlight int, latency time.Duration) lab.Setup {
+	return lab.Setup{
+		Dir: b.dir, Binaries: b.binaries, Partitions: partitions, Connectors: 1, Session: session, InFlight: inFlight,
 		Settings: map[string]string{"PROVIDER_TIMEOUT": "15s", "LOG_LEVEL": "warn"},
 		Provider: []string{"-latency-min", latency.String(), "-latency-max", latency.String(), "-reports", "0"},
-	})
+	}
 }
 
 // start runs a contender on the stage. It is killed with the stage.

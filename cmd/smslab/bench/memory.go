@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // memory is the most that a process held while so many submits were in flight.
@@ -35,14 +32,11 @@ func (b *bench) peak(ctx context.Context, c contender, submits int, latency time
 		return 0, err
 	}
 	defer stage.Strike()
-	client, err := stage.Cluster.Client(kgo.DefaultProduceTopic(stage.Topics.Commands()), kgo.MaxBufferedRecords(200_000))
+	results, done, err := backlog(ctx, stage, n)
 	if err != nil {
 		return 0, err
 	}
-	defer client.Close()
-	if err := preload(ctx, client, n); err != nil {
-		return 0, err
-	}
+	defer done()
 	process, err := b.start(stage, c)
 	if err != nil {
 		return 0, err
@@ -58,7 +52,7 @@ func (b *bench) peak(ctx context.Context, c contender, submits int, latency time
 		}
 		peak <- most
 	}()
-	_, err = reach(ctx, kadm.NewClient(client), stage.Topics.Results(), n, process)
+	_, err = reach(ctx, results, stage.Topics.Results(), n, process)
 	stop()
 	return <-peak, err
 }

@@ -16,6 +16,13 @@ import (
 	"smsbridge/cmd/smslab/lab"
 )
 
+// clients push at the same time: as many as the connector takes from one address.
+const clients = 64
+
+func pushClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConns: clients, MaxIdleConnsPerHost: clients}}
+}
+
 // pushes measures delivery reports from the provider's push to the topic, beside
 // a bare server with the same producer.
 func (b *bench) pushes(ctx context.Context) error {
@@ -49,8 +56,7 @@ func (b *bench) pushed(ctx context.Context, c contender, length time.Duration) (
 	if err != nil {
 		return speed{}, err
 	}
-	const clients = 32
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	client := pushClient()
 	defer client.CloseIdleConnections()
 	var count, failed, serial atomic.Int64
 	pushing, stop := context.WithCancel(ctx)
@@ -58,7 +64,7 @@ func (b *bench) pushed(ctx context.Context, c contender, length time.Duration) (
 	for range clients {
 		work.Go(func() {
 			for pushing.Err() == nil {
-				switch pushOne(pushing, client, address, serial.Add(1)) {
+				switch pushOne(pushing, client, address, madeUp(serial.Add(1))) {
 				case http.StatusOK:
 					count.Add(1)
 				default:
@@ -107,11 +113,18 @@ func (b *bench) startServer(ctx context.Context, stage *lab.Stage, c contender) 
 	return process, "http://" + address, err
 }
 
+// report is what a push says.
+type report struct{ sendID, number, state string }
+
+// madeUp is a report of nobody's submit.
+func madeUp(n int64) report {
+	return report{"20260101000000000" + strconv.FormatInt(1_000_000_000+n, 10), fmt.Sprintf("1380000%04d", n%10_000), "DELIVRD"}
+}
+
 // pushOne makes one push and returns its status, 0 without an answer.
-func pushOne(ctx context.Context, client *http.Client, address string, n int64) int {
+func pushOne(ctx context.Context, client *http.Client, address string, r report) int {
 	form := lab.PushForm(true, url.Values{
-		"sendid": {"20260101000000000" + strconv.FormatInt(1_000_000_000+n, 10)}, "time": {"2026-01-01 00:00:00"},
-		"mobile": {fmt.Sprintf("1380000%04d", n%10_000)}, "state": {"DELIVRD"},
+		"sendid": {r.sendID}, "time": {"2026-01-01 00:00:00"}, "mobile": {r.number}, "state": {r.state},
 	})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form))
 	if err != nil {

@@ -64,24 +64,39 @@ func (b *bench) round(ctx context.Context, c contender, latency time.Duration, n
 		return speed{}, err
 	}
 	defer stage.Strike()
-	client, err := stage.Cluster.Client(kgo.DefaultProduceTopic(stage.Topics.Commands()), kgo.MaxBufferedRecords(200_000))
+	results, done, err := backlog(ctx, stage, n)
 	if err != nil {
 		return speed{}, err
 	}
-	defer client.Close()
-	if err := preload(ctx, client, n); err != nil {
-		return speed{}, err
-	}
+	defer done()
 	process, err := b.start(stage, c)
 	if err != nil {
 		return speed{}, err
 	}
-	results := kadm.NewClient(client)
-	from, err := reach(ctx, results, stage.Topics.Results(), n/5, process)
+	return between(ctx, results, stage.Topics.Results(), n/5, n*9/10, process)
+}
+
+// backlog writes so many commands and returns a client that counts what becomes
+// of them.
+func backlog(ctx context.Context, stage *lab.Stage, n int) (counter *kadm.Client, done func(), err error) {
+	client, err := stage.Cluster.Client(kgo.DefaultProduceTopic(stage.Topics.Commands()), kgo.MaxBufferedRecords(200_000))
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := preload(ctx, client, n); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return kadm.NewClient(client), client.Close, nil
+}
+
+// between is the speed from one count of a topic's records to another.
+func between(ctx context.Context, counter *kadm.Client, topic string, first, last int, process *lab.Process) (speed, error) {
+	from, err := reach(ctx, counter, topic, first, process)
 	if err != nil {
 		return speed{}, err
 	}
-	to, err := reach(ctx, results, stage.Topics.Results(), n*9/10, process)
+	to, err := reach(ctx, counter, topic, last, process)
 	if err != nil {
 		return speed{}, err
 	}
@@ -123,10 +138,10 @@ type mark struct {
 	cpu   time.Duration
 }
 
-// reach waits until so many results are there.
+// reach waits until so many results are there. process may be nil when they are.
 func reach(ctx context.Context, admin *kadm.Client, topic string, count int, process *lab.Process) (mark, error) {
 	const patience = 2 * time.Minute
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s made less than %d results in %v", process.Name, count, patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s has less than %d records after %v", topic, count, patience))
 	defer cancel()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
@@ -140,12 +155,14 @@ func reach(ctx context.Context, admin *kadm.Client, topic string, count int, pro
 			m.at = time.Now()
 			ends.Each(func(o kadm.ListedOffset) { m.count += o.Offset })
 			if m.count >= int64(count) {
-				m.cpu, err = process.CPU()
+				if process != nil {
+					m.cpu, err = process.CPU()
+				}
 				return m, err
 			}
 		}
-		if err := process.Unasked(); err != nil {
-			return mark{}, err
+		if process != nil && process.Unasked() != nil {
+			return mark{}, process.Unasked()
 		}
 		select {
 		case <-ticker.C:

@@ -24,12 +24,16 @@ type show struct {
 	stage    *lab.Stage
 	recorder *lab.Recorder
 	expected expectation
+	latest   trial.Command // that has a key
 }
+
+// end is what becomes of a command.
+type end struct{ id, status string }
 
 // expectation is what was put in, and hence what must come out.
 type expectation struct {
 	statuses    map[string]int
-	byID        map[string]string // the status of each command that has an id
+	byID        map[end]int // of the commands that have an id
 	deadLetters int
 	refused     int // pushes with wrong credentials
 }
@@ -42,7 +46,7 @@ func Run(ctx context.Context, out io.Writer, length time.Duration) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	s := &show{screen: newScreen(out), expected: expectation{statuses: map[string]int{}, byID: map[string]string{}}}
+	s := &show{screen: newScreen(out), expected: expectation{statuses: map[string]int{}, byID: map[end]int{}}}
 	if err := s.raise(ctx, dir); err != nil {
 		return err
 	}
@@ -130,6 +134,10 @@ func (s *show) play(ctx context.Context, length time.Duration) error {
 
 func (s *show) send(ctx context.Context, i int, r recipe) error {
 	c := command{ID: fmt.Sprintf("%s-%d", r.name, i), To: phone()}
+	key := fmt.Sprintf("customer-%d", i%7)
+	if r.again {
+		c.ID, key = s.latest.ID, s.latest.Key
+	}
 	r.make(&c)
 	c.Text = lab.Text(c.Text, c.ID)
 	value, err := r.value(c)
@@ -145,13 +153,14 @@ func (s *show) send(ctx context.Context, i int, r recipe) error {
 	}
 	keyNote := "no key"
 	if r.key {
-		entry.Key = fmt.Sprintf("customer-%d", i%7)
+		entry.Key = key
+		s.latest = entry
 		keyNote = "key " + entry.Key
 	}
 	if r.write != nil {
 		entry.ID = "" // whoever cannot read the value cannot know it
 	} else {
-		s.expected.byID[c.ID] = r.want
+		s.expected.byID[end{c.ID, r.want}]++
 	}
 	s.expected.statuses[r.want]++
 	if r.dead {

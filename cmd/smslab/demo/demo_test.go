@@ -43,7 +43,7 @@ func TestEveryKindOfEndIsInTheScript(t *testing.T) {
 		}
 		ends[r.want] = true
 	}
-	for _, end := range []string{"accepted", "partially_accepted", "rejected", "expired", "invalid"} {
+	for _, end := range []string{"accepted", "partially_accepted", "rejected", "expired", "invalid", "duplicate"} {
 		if !ends[end] {
 			t.Errorf("none ends %s", end)
 		}

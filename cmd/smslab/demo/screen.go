@@ -126,7 +126,7 @@ func statusColour(status string) string {
 	switch status {
 	case "accepted", "delivered":
 		return good
-	case "partially_accepted", "expired", "invalid", "unknown", "undelivered":
+	case "partially_accepted", "duplicate", "expired", "invalid", "unknown", "undelivered":
 		return soSo
 	default:
 		return bad

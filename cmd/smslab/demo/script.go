@@ -26,6 +26,7 @@ type recipe struct {
 	says  string // for people
 	key   bool
 	want  string // status of the result
+	again bool   // with the id and the key of the latest that had a key
 	dead  bool   // the record is kept as a dead letter
 	make  func(c *command)
 	write func(c command) []byte // nil: as JSON
@@ -57,9 +58,10 @@ func recipes() []recipe {
 		{name: "black", says: "one of three phones is blacklisted", want: "partially_accepted", make: func(c *command) {
 			c.To, c.Text = []string{phone(), phone(), "1380000" + blacklistSuffix}, "Your appointment is tomorrow at 9."
 		}},
-		{name: "later", says: "to be sent in an hour", key: true, want: "accepted", make: func(c *command) {
-			c.SendAt, c.Text = soon(time.Hour), "Your train leaves in an hour."
+		{name: "later", says: "to be sent in five seconds", key: true, want: "accepted", make: func(c *command) {
+			c.SendAt, c.Text = soon(5*time.Second), "Your train leaves in an hour."
 		}},
+		{name: "again", says: "its id once more: it must not be sent again", key: true, again: true, want: "duplicate", make: notice},
 		{name: "word", says: "the provider refuses its words", want: "rejected", make: func(c *command) {
 			c.Text = "Win at our " + sensitiveWord
 		}},

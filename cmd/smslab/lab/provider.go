@@ -119,27 +119,32 @@ type line struct {
 	At       time.Time           `json:"at"`
 }
 
-// witness writes the provider's side into a history.
-func (p *Provider) witness(ctx context.Context, h *trial.History) error {
-	err := p.get(ctx, "/ledger", func(d *json.Decoder) error {
+// Ledger gives the submits, and when balance calls were answered well.
+func (p *Provider) Ledger(ctx context.Context) (submits []trial.Submission, probes []time.Time, err error) {
+	err = p.get(ctx, "/ledger", func(d *json.Decoder) error {
 		var l line
 		if err := d.Decode(&l); err != nil {
 			return err
 		}
 		if l.Type == "balance" {
 			if l.Code == "0" && l.Fault == "" {
-				h.Probes = append(h.Probes, l.At)
+				probes = append(probes, l.At)
 			}
 			return nil
 		}
 		first, _, _ := strings.Cut(l.Mobile, ",")
-		h.Submissions = append(h.Submissions, trial.Submission{
+		submits = append(submits, trial.Submission{
 			ID: idOf(l.Content), Number: first, Count: strings.Count(l.Mobile, ",") + 1,
 			Code: l.Code, Fault: l.Fault, SendID: l.SendID, At: l.At,
 		})
 		return nil
 	})
-	if err != nil {
+	return submits, probes, err
+}
+
+// witness writes the provider's side into a history.
+func (p *Provider) witness(ctx context.Context, h *trial.History) (err error) {
+	if h.Submissions, h.Probes, err = p.Ledger(ctx); err != nil {
 		return err
 	}
 	stats, err := p.Stats(ctx)

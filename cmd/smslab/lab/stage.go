@@ -35,6 +35,8 @@ type Setup struct {
 	Session    time.Duration     // KAFKA_SESSION_TIMEOUT
 	InFlight   int               // PROVIDER_MAX_IN_FLIGHT
 	Settings   map[string]string // more of the connectors' variables, without SMSBRIDGE_
+	Roles      []string          // ROLES of each connector, in turns; none: every role
+	Spool      bool              // each has a PUSH_SPOOL_DIR
 	Provider   []string          // more of the simulator's flags
 
 	// AdminBrokers are where the lab may do everything, when the connectors come
@@ -188,6 +190,12 @@ func (s *Stage) connector(i int) (*Connector, error) {
 		"PROVIDER_MAX_IN_FLIGHT": strconv.Itoa(s.InFlight),
 		"PUSH_LISTEN":            push, "PUSH_AUTH": "static", "PUSH_NAME": pushName, "PUSH_PASSWORD": pushPassword,
 		"MO_SYSTEM_EXTENSION_LENGTH": "3", "ADMIN_LISTEN": admin, "STATE_DIR": s.Dir + "/state-" + strconv.Itoa(i+1),
+	}
+	if n := len(s.Roles); n > 0 {
+		settings["ROLES"] = s.Roles[i%n]
+	}
+	if s.Spool {
+		settings["PUSH_SPOOL_DIR"] = s.Dir + "/spool-" + strconv.Itoa(i+1)
 	}
 	maps.Copy(settings, s.Settings)
 	env := append([]string{}, s.kafka...)

@@ -64,7 +64,11 @@ func (p *Provider) decide(f form) verdict {
 	}
 	entry.Code, entry.SendID = "0", p.sendids.next(now)
 	v.line = fmt.Sprintf("0, %s,%d,%d,%d,提交成功", entry.SendID, n.invalid, len(n.good), len(n.black))
-	v.reports, v.early = p.makeReports(entry.SendID, n, faults), chance(faults.Early)
+	wait := time.Duration(0)
+	if at, err := parseTime(f.stime); err == nil {
+		wait = max(0, at.Sub(now))
+	}
+	v.reports, v.early = p.makeReports(entry.SendID, n, wait, faults), wait == 0 && chance(faults.Early)
 	return v
 }
 
@@ -93,8 +97,7 @@ func (p *Provider) judge(f form) (code, text string) {
 		return "14", "扩展码错误"
 	}
 	if f.stime != "" {
-		// One layout reads both: Go accepts one digit for the hour as well as two.
-		if _, err := time.ParseInLocation("2006-01-02 15:04:05", f.stime, wire.Zone); err != nil {
+		if _, err := parseTime(f.stime); err != nil {
 			return "14", "时间格式错误"
 		}
 	}
@@ -104,6 +107,12 @@ func (p *Provider) judge(f form) (code, text string) {
 		}
 	}
 	return "", ""
+}
+
+// parseTime reads a time with one or two digits for the hour: Go's layout for two
+// accepts both.
+func parseTime(s string) (time.Time, error) {
+	return time.ParseInLocation(time.DateTime, s, wire.Zone)
 }
 
 // numbers are the recipients of one request.

@@ -161,6 +161,18 @@ func TestReportTellsTheSameTimeHoweverLateItIsTaken(t *testing.T) {
 	})
 }
 
+func TestReportOfAScheduledTextComesAfterItsTime(t *testing.T) {
+	t.Parallel()
+	p := start(t, Config{Push: "http://127.0.0.1:1", Faults: Faults{Early: 1}, Reports: Reports{Share: 1}})
+	at := time.Now().Add(time.Hour).Truncate(time.Second)
+	say(t, p, post(submit+"&stime="+url.QueryEscape(at.In(wire.Zone).Format(time.DateTime))))
+	p.pushes.mu.Lock()
+	defer p.pushes.mu.Unlock()
+	if n := len(p.pushes.heap); n != 1 || p.pushes.heap[0].due.Before(at) {
+		t.Errorf("%d reports wait", n)
+	}
+}
+
 func TestStormLetsReportsGoTogether(t *testing.T) {
 	t.Parallel()
 	p := start(t, Config{

@@ -65,9 +65,10 @@ func (m Mix) draw() string {
 	return "DELIVRD"
 }
 
-// makeReports makes the pushes about one submit, due from now on. A blacklisted
-// number is told as such here only, as the submit's answer only counts them.
-func (p *Provider) makeReports(sendID string, n numbers, faults *activeFaults) []*push {
+// makeReports makes the pushes about one submit, due from when it is to be sent. A
+// blacklisted number is told as such here only, as the submit's answer only counts
+// them.
+func (p *Provider) makeReports(sendID string, n numbers, wait time.Duration, faults *activeFaults) []*push {
 	if p.cfg.Push == "" || p.cfg.Reports.Share <= 0 {
 		return nil
 	}
@@ -91,7 +92,7 @@ func (p *Provider) makeReports(sendID string, n numbers, faults *activeFaults) [
 			if chance(faults.Repeat) {
 				report.again = between(1, p.cfg.Reports.DelayMax)
 			}
-			report.storm = time.Duration(faults.Storm)
+			report.delay, report.storm = report.delay+wait, time.Duration(faults.Storm)
 			pushes = append(pushes, report)
 			if state == "UNKNOWN" { // not the last word
 				final := p.newReport(sendID, "DELIVRD", some)

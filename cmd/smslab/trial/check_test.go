@@ -252,6 +252,24 @@ func TestRepeatOfOneUnderWayIsADuplicateWhateverItsEnd(t *testing.T) {
 	}
 }
 
+func TestIDThatEndedUnsentMayComeAgain(t *testing.T) {
+	t.Parallel()
+	h := honest()
+	h.Commands = append(h.Commands, Command{Position: Position{1, 3}, ID: "late", Key: "k", Numbers: []string{someNumber}, At: at(4)})
+	h.Submissions = append(h.Submissions, Submission{ID: "late", Number: someNumber, Count: 1, Code: "0", SendID: "s9", At: at(5)})
+	h.Results = append(h.Results, Result{
+		Command: Position{1, 3}, Row: Position{1, 3}, At: at(6), EventID: "e9", ID: "late", Revision: 1, Status: "accepted", Digest: 9,
+		Parts: []Part{{Status: "accepted", SendID: "s9"}},
+	})
+	h.Commands[4].Expires = time.Time{}
+	for i := range h.Commands[:5] {
+		h.Commands[i].Key = "k"
+	}
+	if verdict := Check(h); !verdict.OK() {
+		t.Errorf("%+v", verdict.Violations)
+	}
+}
+
 func TestStopThatWaitedForKafkaInVainIsExcused(t *testing.T) {
 	t.Parallel()
 	h := honest()

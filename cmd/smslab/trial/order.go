@@ -25,6 +25,9 @@ func keysInOrder(v *view) []Violation {
 				continue
 			}
 			seen[c.ID] = true
+			if again := v.byID[c.ID].commands; len(again) > 1 && !v.sent(again[0]) {
+				continue // which of them was submitted is not seen here
+			}
 			sub := v.byID[c.ID].submissions[0]
 			if before != nil && place[sub] < place[before] && !v.frozen(before.At) {
 				s := &story{commands: []*Command{v.byID[before.ID].commands[0], c}}
@@ -34,6 +37,12 @@ func keysInOrder(v *view) []Violation {
 		}
 	}
 	return broken
+}
+
+// sent reports whether the command was, or may have been, submitted.
+func (v *view) sent(c *Command) bool {
+	row := truth(v.rowsAt[c.Position])
+	return row != nil && remembered(row.Status)
 }
 
 // commitsFollowResults: I9. A result's timestamp is older than its being

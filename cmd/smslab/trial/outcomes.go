@@ -66,8 +66,9 @@ func resultsAreTrue(v *view) []Violation {
 				carriedOut[sub.SendID] = true
 			}
 		}
+		untold := s.untold(carriedOut)
 		for _, row := range s.rows {
-			if why := row.untrue(carriedOut); why != "" {
+			if why := row.untrue(carriedOut, untold); why != "" {
 				only := &story{commands: s.commands}
 				broken = append(broken, Violation{Facts: append(only.facts(s.submissions, []*Result{row}), why)})
 			}
@@ -76,7 +77,28 @@ func resultsAreTrue(v *view) []Violation {
 	return broken
 }
 
-func (r *Result) untrue(carriedOut map[string]bool) string {
+// untold counts what was carried out for this id and no row accounts for, be it by
+// its sendid or as unknown. An id that ended unsent may have come again.
+func (s *story) untold(carriedOut map[string]bool) int {
+	told := map[string]bool{}
+	for _, row := range s.rows {
+		for _, p := range row.Parts {
+			if p.Status == "unknown" {
+				return 0
+			}
+			told[p.SendID] = true
+		}
+	}
+	n := 0
+	for id := range carriedOut {
+		if !told[id] {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Result) untrue(carriedOut map[string]bool, untold int) string {
 	for i, p := range r.Parts {
 		switch p.Status {
 		case "accepted", "partially_accepted":
@@ -91,7 +113,7 @@ func (r *Result) untrue(carriedOut map[string]bool) string {
 	}
 	switch r.Status {
 	case "failed", "expired", "cancelled", "invalid":
-		if len(carriedOut) > 0 && len(r.Parts) == 0 {
+		if untold > 0 && len(r.Parts) == 0 {
 			return "the provider carried a submission out"
 		}
 	case "accepted":
