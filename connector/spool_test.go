@@ -105,32 +105,23 @@ func TestPushesOutliveAnOutageOfKafkaAndTheProcess(t *testing.T) {
 	_ = stop() // likewise
 	kafka.plug()
 	for _, folder := range []string{spool, killed} {
-		_, stop := begin(folder)
+		_ = stop()
+		_, stop = begin(folder)
 		eventually(t, func() error {
 			if left := admin.waiting(); left > 0 {
 				return fmt.Errorf("%d still wait", left)
 			}
 			return nil
 		})
-		if err := stop(); err != nil {
-			t.Fatal(err)
-		}
 	}
 
-	events := map[string]map[string]int{}
-	for _, r := range l.read(testTopics.Reports, n+n/2) {
-		e := decodeEvent(t, r)
-		if events[e.MessageID] == nil {
-			events[e.MessageID] = map[string]int{}
+	l.read(testTopics.Pushes, n+n/2)
+	events := map[string]string{}
+	l.follow(testTopics.Reports, "report of every push", func(e event) bool {
+		if id, again := events[e.MessageID]; again && id != e.EventID {
+			t.Errorf("%s has the events %s and %s", e.MessageID, id, e.EventID)
 		}
-		events[e.MessageID][e.EventID]++
-	}
-	if len(events) != n {
-		t.Errorf("%d of %d pushes are on their topic", len(events), n)
-	}
-	for sendid, ids := range events {
-		if len(ids) != 1 {
-			t.Errorf("%s has the events %v", sendid, ids)
-		}
-	}
+		events[e.MessageID] = e.EventID
+		return len(events) == n
+	})
 }

@@ -19,6 +19,9 @@ func (c *Connector) status() telemetry.Status {
 	if c.listener != nil {
 		s.Spool = spoolStatus(c.listener)
 	}
+	if c.cfg.Roles.Correlate {
+		s.Reports = c.reportStatus()
+	}
 	if !c.cfg.Roles.Intake {
 		return s
 	}
@@ -65,4 +68,15 @@ func (c *Connector) ready() error {
 		return fmt.Errorf("%w; and the spool: %w", err, st.Failing)
 	}
 	return nil
+}
+
+func (c *Connector) reportStatus() *telemetry.Reports {
+	status := c.correlator.Status()
+	r := &telemetry.Reports{Halted: telemetry.Text(status.Halted), Partitions: make([]telemetry.ReportPartition, len(status.Partitions))}
+	for i, p := range status.Partitions {
+		r.Partitions[i] = telemetry.ReportPartition{
+			Partition: p.Partition, Lag: p.Lag, Parked: p.Parked, Restoring: p.Restore, Halted: telemetry.Text(p.Halted),
+		}
+	}
+	return r
 }
