@@ -72,7 +72,7 @@ func parseOrder(args []string) (order, error) {
 }
 
 // journalCommand looks at the journal or decides about halted partitions.
-func journalCommand(ctx context.Context, args []string, stdout io.Writer) (err error) {
+func journalCommand(ctx context.Context, args []string, stdout, _ io.Writer) (err error) {
 	o, err := parseOrder(args)
 	if err != nil {
 		return err

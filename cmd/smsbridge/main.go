@@ -26,6 +26,7 @@ const usage = `usage: smsbridge [command]
   run      carry commands until SIGTERM or SIGINT (the default)
   check    validate the configuration, reach Kafka and the provider, send nothing
   topics   print the commands that create the topics and give the rights
+  explain  COMMAND_ID | -to | -key | -metadata: all that happened to a command
   journal  status | adopt -from GROUP | accept-loss -partition N: look at halted
            partitions and decide about them
   config   print the effective configuration and every variable with its default
@@ -56,18 +57,22 @@ func dispatch(args []string, stdout, stderr io.Writer) int {
 	}
 }
 
+// tools are the commands that take arguments.
+var tools = map[string]func(ctx context.Context, args []string, stdout, stderr io.Writer) error{
+	"topics":  topicsCommand,
+	"journal": journalCommand,
+	"explain": explainCommand,
+}
+
 func command(args []string, stdout, stderr io.Writer) error {
 	name := "run"
 	if len(args) > 0 {
 		name = args[0]
 	}
-	if name == "journal" {
+	if tool, found := tools[name]; found {
 		ctx, stop := untilSignal()
 		defer stop()
-		return journalCommand(ctx, args[1:], stdout)
-	}
-	if name == "topics" {
-		return topicsCommand(args[1:], stdout)
+		return tool(ctx, args[1:], stdout, stderr)
 	}
 	if len(args) > 1 {
 		return fmt.Errorf("%q: %s takes no arguments, its settings are environment variables; %w", args[1], name, errUsage)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -35,19 +36,18 @@ type script struct {
 }
 
 // topicsCommand prints what an administrator has to run.
-func topicsCommand(args []string, stdout io.Writer) error {
+func topicsCommand(_ context.Context, args []string, stdout, _ io.Writer) error {
 	flags := flag.NewFlagSet("topics", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	var principal, tools, admin string
 	flags.StringVar(&principal, "principal", "", "")
 	flags.StringVar(&tools, "tools-principal", "", "")
 	flags.StringVar(&admin, "admin", "", "")
-	err := flags.Parse(args)
-	if err == nil && flags.NArg() > 0 {
-		err = fmt.Errorf("%q is not known", flags.Arg(0))
-	}
+	words, err := parse(flags, args, topicsUsage)
 	if err != nil {
-		return fmt.Errorf("%w; %w\n%s", err, errUsage, topicsUsage)
+		return err
+	}
+	if len(words) > 0 {
+		return misuse(fmt.Errorf("%q is not known", words[0]), topicsUsage)
 	}
 	c, err := config.Load()
 	if err != nil {

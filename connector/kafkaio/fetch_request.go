@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	fetchVersion  = 11 // Kafka 2.3; 4.x still takes it
-	readCommitted = 1
+	fetchVersion = 11 // Kafka 2.3; 4.x still takes it
+
+	readUncommitted = 0
+	readCommitted   = 1
 
 	// maxFetched bounds the answer to a fetch. A broker gives at least one batch,
 	// however large; topics that allow batches beyond this are not for us.

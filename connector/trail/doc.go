@@ -1,0 +1,9 @@
+// Package trail follows commands through the topics of an installation, beside
+// the connectors that run there: it joins no group, and changes nothing but by
+// Redrive, which writes commands.
+//
+//	reader.go   partitions from a time on, up to what is there now
+//	explain.go  all that happened to some commands, in order of time
+//	events.go   how each record is told
+//	mask.go     how numbers are hidden
+package trail
