@@ -20,11 +20,11 @@ func (t *Topic) Faults(settings map[string]string) []string {
 	alter := func(fault, setting string) {
 		faults = append(faults, fmt.Sprintf("topic %s: %s; kafka-configs --alter --topic %s --add-config %s", t.Name, fault, t.Name, setting))
 	}
-	policy := settings["cleanup.policy"]
-	switch {
-	case t.Compact && policy != "" && policy != "compact":
-		alter("forgets by time what holds until it is taken back", "cleanup.policy=compact")
-	case !t.Compact && strings.Contains(policy, "compact"):
+	compacted := strings.Contains(settings["cleanup.policy"], "compact")
+	if compacted && t.Compact {
+		return nil // the latest record of each key is kept
+	}
+	if compacted {
 		alter("is compacted, which drops what must be kept", "cleanup.policy=delete")
 	}
 	kept, err := strconv.ParseInt(settings["retention.ms"], 10, 64)

@@ -38,7 +38,7 @@ type Topic struct {
 	Least       time.Duration // with less, Lost happens; 0: nothing does
 	Lost        string
 	Joined      bool              // with the commands; better with as many partitions, as that moves no data
-	Compact     bool              // the latest record of each key matters, however old
+	Compact     bool              // better compacted: the latest record of each key matters, however old
 	Config      map[string]string // beside retention and cleanup
 }
 
@@ -95,7 +95,10 @@ func (t Topics) List(k Kept) []Topic {
 			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: 2 * reports,
 			Least: reports, Lost: "delivery reports that wait for their command are lost",
 		},
-		{Name: t.Control, Read: Roles{Intake: true}, Compact: true},
+		{
+			Name: t.Control, Read: Roles{Intake: true}, Compact: true, Keep: keepOutputs,
+			Least: keepOutputs, Lost: "what operators paused goes on, what they cancelled and still waits is submitted",
+		},
 	}
 }
 
