@@ -14,7 +14,24 @@ type Status struct {
 	StartedAt  Time        `json:"started_at"`
 	Line       *Line       `json:"line"`       // null where nothing is submitted
 	Balance    *Balance    `json:"balance"`    // likewise
+	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
+	Reports    *Reports    `json:"reports"`    // null where none are correlated
+}
+
+// Reports is how far this process has got with delivery reports.
+type Reports struct {
+	Halted     Text              `json:"halted"` // why none are correlated
+	Partitions []ReportPartition `json:"partitions"`
+}
+
+// ReportPartition is how far one partition of the pushes has got.
+type ReportPartition struct {
+	Partition int   `json:"partition"`
+	Lag       int64 `json:"lag"`       // pushes that are neither published nor parked
+	Parked    int64 `json:"parked"`    // pushes that wait for their sendid
+	Restoring int64 `json:"restoring"` // records to be read before it is worked on
+	Halted    Text  `json:"halted"`    // why it stands still
 }
 
 // Line is the state of the line to the provider.
@@ -30,6 +47,17 @@ type Balance struct {
 	Unit   Text   `json:"unit"`
 	Level  string `json:"level"` // ok, low, exhausted or unknown
 	At     Time   `json:"at"`
+}
+
+// Spool is what waits on disk because Kafka was away.
+type Spool struct {
+	Bytes    int64 `json:"bytes"`
+	MaxBytes int64 `json:"max_bytes"`
+	Waiting  int   `json:"waiting"`   // pushes
+	OldestAt Time  `json:"oldest_at"` // since when the file exists in which the oldest waits
+	SetAside int   `json:"set_aside"` // damaged files in the folder, for people to look at
+	Failing  Text  `json:"failing"`   // why nothing can be put there, and pushes are answered 503
+	Blocked  Text  `json:"blocked"`   // why the oldest was not delivered at the last attempt
 }
 
 // Partition is how far one partition of the command topic has got.
