@@ -5,5 +5,7 @@
 //	reader.go   partitions from a time on, up to what is there now
 //	explain.go  all that happened to some commands, in order of time
 //	events.go   how each record is told
+//	audit.go    what became of all commands, and whether the promises held
+//	submits.go  whether any was submitted twice
 //	mask.go     how numbers are hidden
 package trail
