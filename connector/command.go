@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -101,7 +100,6 @@ func (t *task) carry(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
 	}
-	t.remember(&t.cmd, result)
 	return t.tell(result, guard)
 }
 
@@ -112,7 +110,11 @@ func (t *task) repeat() error {
 	if err != nil {
 		return err
 	}
-	return t.events.publish(t.work, message)
+	result, err := published(message)
+	if err != nil {
+		return err
+	}
+	return t.publish(message, &result)
 }
 
 // refuse tells that the record cannot be used: to those who read dead letters
@@ -143,7 +145,12 @@ func (t *task) tell(result *sms.Result, guard *journal.Guard) error {
 	if err != nil {
 		return err
 	}
-	return t.events.publish(t.work, message)
+	return t.publish(message, result)
+}
+
+// publish writes a result, and whose the sendids in it are.
+func (t *task) publish(message kafkaio.Message, result *sms.Result) error {
+	return t.events.publish(t.work, append(t.events.sents(result, t.cmd.SendAt, false), message)...)
 }
 
 // submit asks for the command's result. A panic on the way may have come before
@@ -159,22 +166,4 @@ func (t *task) submit(ctx context.Context, history submit.History, guard submit.
 	}()
 	submitted, err := t.submitter.Submit(ctx, t.work, t.cmd, history, guard)
 	return &submitted, err
-}
-
-// remember lets the reports of this process's submits find their command.
-func (c *Connector) remember(cmd *sms.Command, result *sms.Result) {
-	var origin *sms.Origin
-	for i := range result.Submissions {
-		s := &result.Submissions[i]
-		if s.ProviderMessageID == "" {
-			continue
-		}
-		if origin == nil {
-			origin = &sms.Origin{
-				CommandID: cmd.ID, Command: cmd.Source, Key: bytes.Clone(cmd.Key), Class: cmd.Class, Metadata: cmd.Metadata,
-				SubmittedAt: s.SubmittedAt, Trace: result.Trace,
-			}
-		}
-		c.recent.Remember(s.ProviderMessageID, origin)
-	}
 }

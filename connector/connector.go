@@ -33,8 +33,10 @@ type Config struct {
 	Ordering intake.Ordering
 
 	Roles           Roles
-	Kept            Kept   // how long the past matters
-	StateDir        string // local caches; may be deleted at any time
+	Kept            Kept          // how long the past matters
+	OrphanAfter     time.Duration // a report waits so long for its sendid
+	NumberKey       []byte        // of the hashes of numbers in internal topics
+	StateDir        string        // local caches; may be deleted at any time; empty: in memory
 	BalanceInterval time.Duration
 	BalanceLow      float64
 	Rate            float64       // recipients a second of the whole group, 0 is unlimited
@@ -53,23 +55,23 @@ type Config struct {
 
 // Connector is one running bridge.
 type Connector struct {
-	cfg       Config
-	log       *slog.Logger
-	started   time.Time
-	kafka     *kafkaio.Client
-	provider  *provider.Client
-	balance   func(context.Context) (wire.Balance, *provider.Failure)
-	purse     *purse
-	line      *submit.Line
-	rate      *submit.Rate
-	submitter *submit.Submitter
-	pool      *intake.Pool
-	journal   *journal.Journal
-	store     *journal.Store // nil: its folder cannot be used
-	events    *events
-	recent    *correlate.Recent
-	owned     *owned
-	health    health
+	cfg        Config
+	log        *slog.Logger
+	started    time.Time
+	kafka      *kafkaio.Client
+	provider   *provider.Client
+	balance    func(context.Context) (wire.Balance, *provider.Failure)
+	purse      *purse
+	line       *submit.Line
+	rate       *submit.Rate
+	submitter  *submit.Submitter
+	pool       *intake.Pool
+	journal    *journal.Journal
+	store      *journal.Store // nil: its folder cannot be used
+	events     *events
+	correlator *correlate.Correlator
+	owned      *owned
+	health     health
 
 	// work outlives the stop by the grace period: what was begun is finished in
 	// it.
@@ -141,6 +143,9 @@ func (c *Connector) bridge(ctx context.Context) error {
 		g.Go(func() error { return c.watchAccount(ctx) })
 		g.Go(func() error { return c.consume(ctx) })
 	}
+	if c.cfg.Roles.Correlate {
+		g.Go(func() error { return c.correlator.Run(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -153,7 +158,6 @@ func build(cfg Config) (*Connector, error) {
 		purse:   newPurse(cfg.BalanceLow),
 		rate:    submit.NewRate(cfg.Rate),
 		pool:    intake.NewPool(busyPerSubmit * cfg.Submit.MaxInFlight),
-		recent:  correlate.NewRecent(recentSubmits),
 		owned:   newOwned(),
 	}
 	c.health.err = errNotReached
@@ -172,6 +176,11 @@ func build(cfg Config) (*Connector, error) {
 	}
 	if c.events.metrics, err = c.newMetrics(cfg.Meter); err != nil {
 		return nil, err
+	}
+	if cfg.Roles.Correlate {
+		if err := c.buildCorrelator(); err != nil {
+			return nil, err
+		}
 	}
 	c.cfg.Push.Sink = pushes{c}
 	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.health.ready
@@ -196,7 +205,10 @@ func (c *Connector) buildIntake() error {
 	}
 	// A cache is no reason to carry nothing. Without it memory must do, and each
 	// take-over reads the journal of the whole window.
-	if c.store, err = journal.OpenStore(cfg.StateDir, cfg.Log); err != nil {
+	if cfg.StateDir != "" {
+		c.store, err = journal.OpenStore(cfg.StateDir, cfg.Log)
+	}
+	if err != nil {
 		cfg.Log.Warn("the state folder cannot be used, ids are remembered in memory", "folder", cfg.StateDir, "error", err)
 	}
 	c.journal, err = journal.New(journal.Config{
@@ -207,6 +219,20 @@ func (c *Connector) buildIntake() error {
 		Fetch:      func(f kafkaio.FetchConfig) journal.Source { return c.kafka.Fetcher(f) },
 		Partitions: partitionsOf(c.kafka, cfg.Topics.Journal),
 		Log:        cfg.Log, Meter: cfg.Meter, Reached: cfg.reached,
+	})
+	return err
+}
+
+// buildCorrelator makes what finds the commands of reports.
+func (c *Connector) buildCorrelator() error {
+	cfg := &c.cfg
+	var err error
+	c.correlator, err = correlate.New(correlate.Config{
+		Group: CorrelateGroup(cfg.Group), Pushes: cfg.Topics.Pushes, Sendids: cfg.Topics.Sendids, Account: cfg.Account,
+		OrphanAfter: cfg.OrphanAfter, ReportDeadline: cfg.Kept.ReportDeadline, NumberKey: cfg.NumberKey,
+		StateDir: cfg.StateDir, Grace: cfg.Grace,
+		Kafka: c.kafka, Producer: c.events.producer, Report: c.events.report, DeadLetter: c.events.deadRecord,
+		Log: cfg.Log, Meter: cfg.Meter, Reached: cfg.reached,
 	})
 	return err
 }

@@ -15,7 +15,8 @@
 // and when every in-sync replica has it the window of the partition may move its
 // watermark, which the session commits.
 //
-// The way of a push (pushes.go): the listener proves where it comes from,
-// correlation finds the command, the event is published, and only then the
-// provider hears 200.
+// The way of a push (pushes.go): the listener proves where it comes from, what it
+// said is made durable, and only then the provider hears 200. A delivery report
+// goes to an internal topic, where a correlator finds the command by the sendids
+// that were published together with the results (sents.go).
 package connector

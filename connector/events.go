@@ -22,6 +22,15 @@ type events struct {
 	counts   atomic.Pointer[map[string]int] // partitions of each topic, as last looked up
 }
 
+// count learns how many partitions the topics have now, to choose among.
+func (e *events) count(topics map[string]kafkaio.Topic) {
+	counts := make(map[string]int, len(topics))
+	for name, t := range topics {
+		counts[name] = t.Partitions
+	}
+	e.counts.Store(&counts)
+}
+
 // partition chooses that of a command's result or report: the command's own
 // where the topics have as many and the record had a key, so that they can be
 // joined without moving data; else by the key of the event.
@@ -81,9 +90,9 @@ func (e *events) deadPush(raw push.Raw, cause error) kafkaio.Message {
 	return m
 }
 
-// deadCommand makes the dead letter of a command's record, which keeps all that
+// deadRecord makes the dead letter of a record, which keeps all that
 // the record had.
-func (e *events) deadCommand(rec kafkaio.Record, cause error) kafkaio.Message {
+func (e *events) deadRecord(rec kafkaio.Record, cause error) kafkaio.Message {
 	headers := make([]kafkaio.Header, 0, len(rec.Headers)+4)
 	headers = append(headers, rec.Headers...)
 	headers = append(headers,
@@ -104,10 +113,10 @@ func (e *events) publish(ctx context.Context, messages ...kafkaio.Message) error
 // together with our headers is kept without its value, which still stands where
 // the headers say.
 func (e *events) deadLetter(ctx context.Context, rec kafkaio.Record, cause error) error {
-	err := e.publish(ctx, e.deadCommand(rec, cause))
+	err := e.publish(ctx, e.deadRecord(rec, cause))
 	if errors.Is(err, kafkaio.ErrTooLarge) {
 		rec.Value, rec.Headers = nil, nil
-		err = e.publish(ctx, e.deadCommand(rec, fmt.Errorf("%w (too large to be kept here)", cause)))
+		err = e.publish(ctx, e.deadRecord(rec, fmt.Errorf("%w (too large to be kept here)", cause)))
 	}
 	if err == nil {
 		e.metrics.deadLetter(ctx, fromCommand, cause)

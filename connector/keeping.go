@@ -41,22 +41,22 @@ func (t *Topic) Faults(settings map[string]string) []string {
 	return faults
 }
 
-// warnOfJournal logs the faults of the journal topic's settings, where we may
-// see them.
-func (c *Connector) warnOfJournal(ctx context.Context) {
-	settings, err := c.kafka.TopicConfig(ctx, c.cfg.Topics.Journal)
-	switch {
-	case errors.Is(err, kafkaio.ErrUnauthorized):
-		c.log.Debug("settings of the journal topic not seen: no right to describe them")
-	case err != nil && ctx.Err() == nil:
-		c.log.Warn("settings of the journal topic not seen", "error", err)
-	}
+// warnOfSettings logs the faults of the settings of the topics that we read, where
+// we may see them. Of those nothing may be lost to us.
+func (c *Connector) warnOfSettings(ctx context.Context) {
 	for _, t := range c.cfg.Topics.List(c.cfg.Kept) {
-		if t.Name != c.cfg.Topics.Journal {
+		if !t.ReadBy(c.cfg.Roles) {
 			continue
 		}
+		settings, err := c.kafka.TopicConfig(ctx, t.Name)
+		switch {
+		case errors.Is(err, kafkaio.ErrUnauthorized):
+			c.log.Debug("settings of a topic not seen: no right to describe them", "topic", t.Name)
+		case err != nil && ctx.Err() == nil:
+			c.log.Warn("settings of a topic not seen", "topic", t.Name, "error", err)
+		}
 		for _, fault := range t.Faults(settings) {
-			c.log.Warn("journal topic is not set as it should be", "fault", fault)
+			c.log.Warn("a topic is not set as it should be", "fault", fault)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"smsbridge/codec"
 	"smsbridge/connector/journal"
@@ -25,22 +26,24 @@ func (c *Connector) revise(ctx context.Context, tenure *journal.Tenure) error {
 
 func (c *Connector) reviseOne(r *journal.Revision) error {
 	message := r.Previous
+	result, err := published(message)
+	if err != nil {
+		return err
+	}
 	if !r.Finished {
-		prior, err := codec.DecodeResult(r.Previous.Value)
-		if err != nil {
-			return err
-		}
-		revised := c.submitter.Revise(prior, r.Parts, r.Number)
+		result = c.submitter.Revise(result, r.Parts, r.Number)
 		// Beside the body everything is as it was: key, partition, trace.
-		message = replaceEvent(r.Previous, codec.EncodeResult(revised))
+		message = replaceEvent(r.Previous, codec.EncodeResult(result))
 		err = r.Ledger().Finish(c.work, r.Ref, nil, journal.Final{
-			Status: revised.Status, Revision: revised.Revision, Submissions: revised.Submissions, Message: message,
+			Status: result.Status, Revision: result.Revision, Submissions: result.Submissions, Message: message,
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if err := c.events.publish(c.work, message); err != nil {
+	// When it was to be sent is not known here: its deadline counts from the submit.
+	sents := c.events.sents(&result, time.Time{}, false)
+	if err := c.events.publish(c.work, append(sents, message)...); err != nil {
 		return err
 	}
 	r.Ledger().Revised(r)

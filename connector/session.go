@@ -230,12 +230,8 @@ func (c *Connector) countPartitions(ctx context.Context, owned int) error {
 	if err != nil {
 		return err
 	}
-	counts := make(map[string]int, len(topics))
-	for name, t := range topics {
-		counts[name] = t.Partitions
-	}
-	c.events.counts.Store(&counts)
-	c.rate.SetShare(owned, counts[c.cfg.Topics.Commands])
+	c.events.count(topics)
+	c.rate.SetShare(owned, topics[c.cfg.Topics.Commands].Partitions)
 	return nil
 }
 

@@ -11,6 +11,9 @@ func (c *Connector) status() telemetry.Status {
 		StartedAt:  telemetry.Time(c.started),
 		Partitions: c.owned.status(),
 	}
+	if c.cfg.Roles.Correlate {
+		s.Reports = c.reportStatus()
+	}
 	if !c.cfg.Roles.Intake {
 		return s
 	}
@@ -22,4 +25,15 @@ func (c *Connector) status() telemetry.Status {
 		s.Balance.Unit = unitOfBalance
 	}
 	return s
+}
+
+func (c *Connector) reportStatus() *telemetry.Reports {
+	status := c.correlator.Status()
+	r := &telemetry.Reports{Halted: telemetry.Text(status.Halted), Partitions: make([]telemetry.ReportPartition, len(status.Partitions))}
+	for i, p := range status.Partitions {
+		r.Partitions[i] = telemetry.ReportPartition{
+			Partition: p.Partition, Lag: p.Lag, Parked: p.Parked, Restoring: p.Restore, Halted: telemetry.Text(p.Halted),
+		}
+	}
+	return r
 }

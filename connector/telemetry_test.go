@@ -30,6 +30,8 @@ var everyLabel = map[string]*regexp.Regexp{
 	"outcome":                       regexp.MustCompile(`^[a-z_]+$`),
 	"cause":                         regexp.MustCompile(`^[a-z_]+$`),
 	"source":                        oneOf("command", "push_report", "push_inbound"),
+	"correlation":                   oneOf("matched", "inferred", "orphan"),
+	"record":                        regexp.MustCompile(`^[a-z_]+$`),
 	"messaging_system":              oneOf("kafka"),
 	"messaging_operation_name":      oneOf("process"),
 	"messaging_destination_name":    oneOf(testTopics.Commands),
@@ -49,6 +51,7 @@ func TestMetricLabelsAreBoundedAndNoMetricIsMissing(t *testing.T) {
 	l.read(testTopics.Results, 5)
 	l.push(pushURL+"report", url.Values{"sendid": {"20260101000000000000001"}, "mobile": {"13800000000"}, "state": {"13800000000"}, "time": {"2026-01-01 8:00:00"}}, http.StatusOK)
 	l.push(pushURL+"inbound", url.Values{"args": {"13900000000 no args"}}, http.StatusOK)
+	l.read(testTopics.Reports, 1)
 	l.push(pushURL+"report", url.Values{"name": {"13800000002"}}, http.StatusUnauthorized)
 	l.push(pushURL+"13800000003", nil, http.StatusNotFound)
 
@@ -78,6 +81,7 @@ func TestMetricLabelsAreBoundedAndNoMetricIsMissing(t *testing.T) {
 		"smsbridge_dead_letters_total", "smsbridge_submit_results_total", "smsbridge_submit_latency_seconds", "smsbridge_submit_in_flight",
 		"smsbridge_line_held_ratio", "smsbridge_provider_request_duration_seconds", "smsbridge_push_requests_total",
 		"smsbridge_journal_commits_total",
+		"smsbridge_correlate_reports_total", "smsbridge_correlate_lag", "smsbridge_correlate_parked",
 	} {
 		if !named[name] {
 			t.Errorf("no %s among %v", name, slices.Sorted(maps.Keys(named)))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"smsbridge/connector/correlate"
 	"smsbridge/connector/kafkaio"
 )
 
@@ -68,7 +69,7 @@ const (
 func (t Topics) List(k Kept) []Topic {
 	// Internal topics are kept for twice as long as what stands in them matters:
 	// a standstill must not cost the past.
-	reports := max(2*k.ReportDeadline, keepOutputs)
+	reports := correlate.Retention(k.ReportDeadline)
 	return []Topic{
 		{
 			Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: max(keepOutputs, 2*k.Validity),
@@ -86,12 +87,12 @@ func (t Topics) List(k Kept) []Topic {
 			Config: map[string]string{"retention.bytes": "-1", "compression.type": "producer"},
 		},
 		{
-			Name: t.Sendids, Read: Roles{Correlate: true}, Write: Roles{Intake: true, Correlate: true}, Keep: reports,
-			Least: k.ReportDeadline, Lost: "delivery reports no longer find their commands",
+			Name: t.Sendids, Read: Roles{Correlate: true}, Write: Roles{Intake: true, Correlate: true}, Keep: 2 * reports,
+			Least: reports, Lost: "delivery reports no longer find their commands",
 		},
 		{
-			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: reports,
-			Least: k.ReportDeadline, Lost: "delivery reports that wait for their command are lost",
+			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: 2 * reports,
+			Least: reports, Lost: "delivery reports that wait for their command are lost",
 		},
 	}
 }

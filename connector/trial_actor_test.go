@@ -116,7 +116,7 @@ func (th *theatre) config(a *actor) Config {
 	log := slog.New(slog.DiscardHandler)
 	return Config{
 		Account: "default", Instance: a.name, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
-		Roles: Roles{true, true, true}, Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, StateDir: th.stateDir, BalanceInterval: time.Minute, Grace: 25 * time.Second,
+		Roles: Roles{Intake: true, Push: true}, Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, StateDir: th.stateDir, BalanceInterval: time.Minute, Grace: 25 * time.Second,
 		Kafka: kafkaio.Config{Brokers: th.cluster.ListenAddrs(), ClientID: a.name, SessionTimeout: trialSession, Log: log, Dial: a.link.dial},
 		Provider: provider.Config{
 			URL: "http://localhost:80/", Timeout: 20 * time.Second, MaxInFlight: trialInFlight, Dial: a.link.dial,

@@ -98,6 +98,8 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Ordering:        intake.Ordering(c.Commands.Ordering),
 		Roles:           rolesOf(c.Life.Roles),
 		Kept:            keptOf(c),
+		OrphanAfter:     c.Reports.OrphanAfter,
+		NumberKey:       c.NumberKey(),
 		StateDir:        c.Life.StateDir,
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,

@@ -63,8 +63,7 @@ func outcome(err error) string {
 type sentCommit struct {
 	ledger *Ledger
 	fenced int64
-	offset int64
-	tail   int64
+	replay int64
 }
 
 // run commits what changes until the tenure ends or is closed: fences,
@@ -160,7 +159,7 @@ func (l *Ledger) change() (kafkaio.Commit, sentCommit, bool) {
 	}
 	l.dirty = false
 	m := l.metadata()
-	s := sentCommit{ledger: l, fenced: m.Fenced, offset: l.watermark, tail: m.Tail}
+	s := sentCommit{ledger: l, fenced: m.Fenced, replay: m.Replay}
 	return kafkaio.Commit{Offset: l.watermark, Metadata: m.String()}, s, true
 }
 
@@ -188,7 +187,7 @@ func (l *Ledger) unsettle() {
 func (l *Ledger) settle(s sentCommit, begun time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fenced = s.fenced
+	l.fenced, l.resumed = s.fenced, s.replay
 	// The time before the commit was sent: what it proves, it proves for then.
 	l.lease = begun
 	n := 0

@@ -18,6 +18,7 @@ type Revision struct {
 	Ref      Ref
 	Previous kafkaio.Message  // the result as it was published last
 	Parts    []sms.Submission // what is known of each part that was submitted
+	Inferred []int            // numbers of those that nobody was told: a report is the evidence
 	Number   int              // of the new result
 	// Finished: the new result already has its final done and stands in
 	// Previous; it is only to be published.
@@ -83,7 +84,7 @@ func (r *Revision) load(ctx context.Context) error {
 	l.mu.Lock()
 	e, ok := l.ids.get(hashID(r.Ref.ID), r.Ref.Offset)
 	if s := l.stories[r.Ref.Offset]; s != nil && s.ref == r.Ref {
-		r.Parts = s.submissions()
+		r.Parts, r.Inferred = s.submissions()
 	}
 	l.mu.Unlock()
 	if !ok {
@@ -221,8 +222,8 @@ func (l *Ledger) catchUp(ctx context.Context, whole bool) error {
 	return nil
 }
 
-// overhear takes up a record that may be somebody else's. Only answers matter:
-// what others intended here after we had listed the end they cannot have sent,
+// overhear takes up a record that may be somebody else's. Only answers matter,
+// and evidence, which stands for one: what others intended here after we had listed the end they cannot have sent,
 // and what they decided is void.
 func (l *Ledger) overhear(rec *kafkaio.Record) {
 	t := l.tenure
@@ -236,7 +237,7 @@ func (l *Ledger) overhear(rec *kafkaio.Record) {
 	case r.group != t.config.Group:
 		t.end(fmt.Errorf("%w: group %q writes into the same journal", ErrClosed, r.group))
 		return
-	case !r.about() || r.came.Status == sms.Unknown:
+	case r.kind != evidence && (!r.about() || r.came.Status == sms.Unknown):
 		return
 	}
 	l.mu.Lock()
@@ -245,17 +246,21 @@ func (l *Ledger) overhear(rec *kafkaio.Record) {
 	if s == nil || s.ref != r.ref {
 		return // its outcome is known
 	}
-	s.note(&r)
+	s.add(&r, rec.Offset)
 	if e, ok := l.ids.get(hashID(r.ref.ID), r.ref.Offset); ok && e.status == sms.Unknown && s.resolved() {
-		l.revise(r.ref, rec.Offset)
+		l.revise(s, rec.Offset)
 	}
 }
 
-// revise asks for a revision. The metadata's tail stays below since until it is
+// revise asks for a revision, once. The metadata's tail stays below since until it is
 // published. The caller holds the lock.
-func (l *Ledger) revise(ref Ref, since int64) {
+func (l *Ledger) revise(s *story, since int64) {
+	if s.revised {
+		return
+	}
+	s.revised = true
 	l.tail.pending = append(l.tail.pending, since)
-	l.tenure.revisions.put(&Revision{Ref: ref, ledger: l, since: since})
+	l.tenure.revisions.put(&Revision{Ref: s.ref, ledger: l, since: since})
 }
 
 // settledTail is below everything whose revision is not published yet. The

@@ -3,6 +3,7 @@ package journal
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -131,4 +132,40 @@ func TestDecisionOfAZombieDoesNotContradictWhatItsSuccessorTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStoreOfAZombieClaimsNothingOfItsSuccessors: it reads what its successor
+// writes before it knows that it has one, and keeps none of it.
+func TestStoreOfAZombieClaimsNothingOfItsSuccessors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster()
+		first := c.process(t, withStore(memStore(t, vfs.NewMem()), "here"))
+		l := first.mustJoin(0)
+		if err := first.work(l, command(0), sms.ReportUnknown, always); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // for its commit
+		second := c.process(t, nil)
+		if err := second.work(second.mustJoin(0), command(1), sms.ReportUnknown, always); err != nil {
+			t.Fatal(err)
+		}
+		_ = second.tenure.Close(second.ctx)
+		first.commitFault = func(apply func() error) error { // its fence is refused late
+			time.Sleep(time.Second)
+			return apply()
+		}
+		if err := first.work(l, command(3), sms.ReportUnknown, always); err == nil { // its intent stands behind all that
+			t.Error("one who was replaced submits")
+		}
+		_ = first.tenure.Close(first.ctx)
+
+		l = first.mustJoin(0)
+		repeat := command(2)
+		repeat.ID = command(1).ID
+		if v := l.Judge(repeat); v.Kind != Repeat || v.First.Offset != 1 {
+			t.Errorf("the repeat of what the successor sent is judged %+v", v)
+		}
+		_ = first.tenure.Close(first.ctx)
+	})
 }

@@ -33,6 +33,7 @@ type Ledger struct {
 	watermark int64
 	acked     int64 // our records below are durable
 	fenced    int64
+	resumed   int64     // replay start of the last commit that succeeded
 	lease     time.Time // when the last commit that succeeded was sent
 	permits   int       // not yet released or done
 	waiting   []*waiter // for a fence, by position
@@ -40,7 +41,8 @@ type Ledger struct {
 	ids       store
 	shelf     *shelf                    // ids, where they are on disk; else nil
 	newest    spot                      // the newest record of the journal that we know
-	stories   map[int64]*story          // by offset: what others left
+	stories   map[int64]*story          // by offset: what is not at its end, or may be revised
+	unsettled map[int64]time.Time       // by offset: when the first attempt began whose result is not published
 	underWay  map[idHash]int64          // lowest offset at which an id is being worked on
 	published offsets                   // those at or above the watermark whose result is published
 	answers   map[int64]kafkaio.Message // results that are to be published again, by position; read at the take-over
@@ -66,7 +68,8 @@ func newLedger(t *Tenure, partition int) *Ledger {
 	return &Ledger{
 		tenure: t, partition: partition,
 		ids: newMemory(t.config.Window), stories: make(map[int64]*story), underWay: make(map[idHash]int64),
-		answers: make(map[int64]kafkaio.Message),
+		unsettled: make(map[int64]time.Time),
+		answers:   make(map[int64]kafkaio.Message),
 	}
 }
 
@@ -102,6 +105,7 @@ func (l *Ledger) Published(offset int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.published.add(l.watermark, offset)
+	delete(l.unsettled, offset)
 	l.dirty = true // with whatever else is committed, at the latest by Close
 }
 
@@ -145,7 +149,8 @@ func (l *Ledger) Judge(ref Ref) Verdict {
 		if l.decided.lost(ref.Offset) {
 			return Verdict{Kind: Lost}
 		}
-		return Verdict{Kind: Begun, History: s.history()}
+		_, inferred := s.submissions()
+		return Verdict{Kind: Begun, History: s.history(), Inferred: inferred}
 	}
 	if first, ok := l.repeats(id, ref); ok {
 		return Verdict{Kind: Repeat, First: first}
@@ -192,6 +197,9 @@ type Verdict struct {
 	Kind    Kind
 	First   sms.First      // of a Repeat; Status is empty while that one is under way
 	History submit.History // of one Begun
+	// Inferred are the parts in History whose outcome nobody was told: a report is
+	// the evidence.
+	Inferred []int
 
 	done int64
 }
@@ -275,8 +283,13 @@ func (l *Ledger) noteAck(r *record, at int64) {
 		l.firsts = append(l.firsts, first{at: at, offset: r.ref.Offset})
 	}
 	s := l.stories[r.ref.Offset]
+	if r.kind == intent && (s == nil || s.ref != r.ref) {
+		s = &story{ref: r.ref}
+		l.stories[r.ref.Offset] = s
+	}
 	if s != nil && s.ref == r.ref {
 		s.add(r, at)
+		l.noteAttempt(r, s)
 	} else {
 		s = nil
 	}
@@ -299,7 +312,7 @@ func (l *Ledger) remember(r *record, at int64, s *story) {
 	case r.status != sms.Unknown:
 		delete(l.stories, r.ref.Offset)
 	case s.resolved(): // the answer came while the verdict was on its way
-		l.revise(r.ref, at)
+		l.revise(s, at)
 	}
 }
 

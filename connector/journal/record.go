@@ -14,10 +14,11 @@ import (
 // record of a newer one may say something that changes the meaning of all the
 // others, so it halts the partition. A record is written in the oldest version
 // that has its kind, so that an older program runs on until an operator decided
-// something.
+// something, or a newer one wrote what the older cannot know.
 const (
-	format         = 2
-	formatOfOthers = 1
+	format            = 3
+	formatOfDecisions = 2
+	formatOfOthers    = 1
 )
 
 // maxRecipients bounds what a record may claim; a command's 64 KiB hold fewer.
@@ -39,6 +40,8 @@ const (
 	adopted
 	// pardoned: what is lost or cannot be read below is accepted as lost.
 	pardoned
+	// evidence: a part in doubt was accepted, as a report shows. No owner wrote it.
+	evidence
 )
 
 // record is one record of the journal. It holds neither number nor text.
@@ -66,9 +69,11 @@ type record struct {
 	revision int        // final
 	message  kafkaio.Message
 
-	from     string // adopted: the other group, which had committed ref.Offset
-	metadata string // pardoned: beside the committed offset at that time
-	until    int64  // pardoned: commands from ref.Offset up to here are in doubt
+	sendid   string    // evidence
+	taken    time.Time // evidence: when the provider accepted the part
+	from     string    // adopted: the other group, which had committed ref.Offset
+	metadata string    // pardoned: beside the committed offset at that time
+	until    int64     // pardoned: commands from ref.Offset up to here are in doubt
 }
 
 // about reports whether the record says what came of an attempt.
@@ -114,15 +119,23 @@ func (r *record) encode(b []byte) []byte {
 	case pardoned:
 		b = appendText(b, r.metadata)
 		b = binary.AppendVarint(b, r.until)
+	case evidence:
+		b = binary.AppendVarint(b, int64(r.part))
+		b = appendText(b, r.sendid)
+		b = appendTime(b, r.taken)
 	}
 	return b
 }
 
 func (r *record) version() byte {
-	if r.kind == adopted || r.kind == pardoned {
+	switch r.kind {
+	case evidence:
 		return format
+	case adopted, pardoned:
+		return formatOfDecisions
+	default:
+		return formatOfOthers
 	}
-	return formatOfOthers
 }
 
 func (r *record) appendPart(b []byte) []byte {
@@ -224,6 +237,10 @@ func decode(value []byte) (record, error) {
 	case pardoned:
 		r.metadata = d.text()
 		r.until = d.int()
+	case evidence:
+		r.part = d.small()
+		r.sendid = d.text()
+		r.taken = d.time()
 	default:
 		d.fail(fmt.Errorf("kind %d is not known", r.kind))
 	}

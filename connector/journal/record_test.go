@@ -44,8 +44,11 @@ func samples() map[string]record {
 				Headers: []kafkaio.Header{{Key: "ce_id", Value: []byte("1")}},
 			}
 		}),
-		"adopted":     with(func(r *record) { r.kind, r.from = adopted, "elsewhere" }),
-		"pardoned":    with(func(r *record) { r.kind, r.metadata, r.until = pardoned, `{"v":1}`, 50 }),
+		"adopted":  with(func(r *record) { r.kind, r.from = adopted, "elsewhere" }),
+		"pardoned": with(func(r *record) { r.kind, r.metadata, r.until = pardoned, `{"v":1}`, 50 }),
+		"evidence": with(func(r *record) {
+			r.kind, r.owner, r.gen, r.part, r.sendid, r.taken = evidence, 0, 0, 2, "20260102030405678123", at
+		}),
 		"final alone": with(func(r *record) { r.kind, r.status, r.message.Value = final, sms.Expired, []byte{} }),
 	}
 }

@@ -24,7 +24,9 @@ const claimPause = 30 * time.Second
 type claim struct {
 	// Identity of cluster, topics and group, and the window.
 	Identity string
-	// Position: no record of an offset at or above the watermark stands below.
+	// Position is the replay start of the last commit that succeeded. What stands
+	// below it was there before anybody succeeded us, so it is known; a zombie
+	// also reads what its successor writes, and remembers nothing of it.
 	Position int64
 	// Witness is the newest record that was known, Sum its hash. Where another
 	// record or none stands, the journal is not the same one.
@@ -41,6 +43,7 @@ type savedStory struct {
 	Attempts []savedAttempt
 	Finals   []savedFinal
 	Lost     bool
+	Evidence []Evidence
 }
 
 type savedAttempt struct {
@@ -60,7 +63,7 @@ type savedFinal struct {
 }
 
 func (s *story) save() savedStory {
-	saved := savedStory{Ref: s.ref, Lost: s.lost}
+	saved := savedStory{Ref: s.ref, Lost: s.lost, Evidence: s.evidence}
 	for _, a := range s.attempts {
 		saved.Attempts = append(saved.Attempts, savedAttempt{a.at, a.owner, a.part, a.first, a.last, a.freed, a.came})
 	}
@@ -71,9 +74,11 @@ func (s *story) save() savedStory {
 }
 
 func (s *savedStory) story() *story {
-	restored := &story{ref: s.Ref, lost: s.Lost}
+	restored := &story{ref: s.Ref, lost: s.Lost, evidence: s.Evidence}
 	for _, a := range s.Attempts {
-		restored.attempts = append(restored.attempts, attempt{a.At, a.Owner, a.Part, a.First, a.Last, a.Freed, a.Came})
+		restored.attempts = append(restored.attempts, attempt{
+			at: a.At, owner: a.Owner, part: a.Part, first: a.First, last: a.Last, freed: a.Freed, came: a.Came,
+		})
 	}
 	for _, v := range s.Finals {
 		restored.finals = append(restored.finals, verdictAt{v.At, v.Gen, v.Status, v.Revision, v.Sent})
@@ -90,7 +95,7 @@ type spot struct {
 // readClaim returns what the store says, none if it cannot be read.
 func (s *shelf) readClaim() (c claim, ok bool) {
 	s.use(func() error {
-		value, err := s.disk.get(s.key(kindClaim))
+		value, err := s.disk.Get(s.key(kindClaim))
 		ok = err == nil && value != nil && json.Unmarshal(value, &c) == nil
 		return err
 	})
@@ -103,7 +108,7 @@ func (s *shelf) writeClaim(c *claim) {
 		if err != nil {
 			return err
 		}
-		return s.disk.db.Set(s.key(kindClaim), value, pebble.NoSync)
+		return s.disk.DB.Set(s.key(kindClaim), value, pebble.NoSync)
 	})
 }
 
@@ -193,7 +198,7 @@ func (t *Tenure) claim() {
 		l.claim()
 	}
 	if t.config.Store != nil {
-		t.config.Store.flush()
+		t.config.Store.Flush()
 	}
 }
 
@@ -204,11 +209,12 @@ func (l *Ledger) claim() {
 		return
 	}
 	l.ids.sweep(l.watermark)
+	l.sweepStories()
 	if l.shelf == nil || l.newest.value == nil {
 		return
 	}
 	c := claim{
-		Identity: l.tenure.identity, Position: l.metadata().Replay,
+		Identity: l.tenure.identity, Position: l.resumed,
 		Witness: l.newest.at, Sum: sha256.Sum256(l.newest.value),
 	}
 	for _, s := range l.stories {

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"smsbridge/codec/sms"
+	"smsbridge/connector/local"
 )
 
 // buckets is how many stretches of time the window has. What left the window is
@@ -24,7 +25,7 @@ var errRetired = errors.New("the partition's ids have a newer owner")
 // A key is the partition, a kind, and for ids the stretch of time and the id. A
 // value holds the entries of the id in that stretch, mostly one.
 type shelf struct {
-	disk      *disk
+	disk      *local.Disk
 	partition int
 	window    time.Duration
 	failed    func(error) // ends the tenure
@@ -73,7 +74,7 @@ func (s *shelf) retire(next *shelf) {
 // of it".
 func (s *shelf) fail(err error) {
 	if !errors.Is(err, errRetired) {
-		s.disk.fail(err)
+		s.disk.Fail(err)
 	}
 	s.failed(err)
 }
@@ -82,7 +83,7 @@ func (s *shelf) fail(err error) {
 func (s *shelf) use(f func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.disk.err()
+	err := s.disk.Err()
 	if s.retired {
 		err = errRetired
 	}
@@ -99,7 +100,7 @@ func (s *shelf) clear() {
 	s.use(func() error {
 		s.loaded, s.buckets = true, nil
 		end := binary.BigEndian.AppendUint32(nil, uint32(s.partition)+1)
-		return s.disk.db.DeleteRange(s.key(0), end, pebble.NoSync)
+		return s.disk.DB.DeleteRange(s.key(0), end, pebble.NoSync)
 	})
 }
 
@@ -110,7 +111,7 @@ func (s *shelf) load() {
 			return nil
 		}
 		from := s.key(kindID)
-		it, err := s.disk.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: s.key(kindID + 1)})
+		it, err := s.disk.DB.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: s.key(kindID + 1)})
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (s *shelf) look(id idHash, f func(b *bucket, entries []entry) (more bool)) 
 		if !b.filter.mayHave(id) {
 			continue
 		}
-		value, err := s.disk.get(s.idKey(b, id))
+		value, err := s.disk.Get(s.idKey(b, id))
 		if err != nil {
 			return err
 		}
@@ -202,7 +203,7 @@ func (s *shelf) put(id idHash, e entry) {
 		b := s.bucketOf(e.at)
 		var entries []entry
 		if b.filter.mayHave(id) {
-			value, err := s.disk.get(s.idKey(b, id))
+			value, err := s.disk.Get(s.idKey(b, id))
 			if err != nil {
 				return err
 			}
@@ -213,7 +214,7 @@ func (s *shelf) put(id idHash, e entry) {
 			b.filter.add(id)
 		}
 		b.top = max(b.top, e.offset)
-		return s.disk.db.Set(s.idKey(b, id), encodeEntries(append(entries, e)), pebble.NoSync)
+		return s.disk.DB.Set(s.idKey(b, id), encodeEntries(append(entries, e)), pebble.NoSync)
 	})
 }
 
@@ -228,9 +229,9 @@ func (s *shelf) forget(id idHash, offset int64) error {
 		switch {
 		case len(left) == len(entries):
 		case len(left) == 0:
-			failure = s.disk.db.Delete(s.idKey(b, id), pebble.NoSync)
+			failure = s.disk.DB.Delete(s.idKey(b, id), pebble.NoSync)
 		default:
-			failure = s.disk.db.Set(s.idKey(b, id), encodeEntries(left), pebble.NoSync)
+			failure = s.disk.DB.Set(s.idKey(b, id), encodeEntries(left), pebble.NoSync)
 		}
 		return failure == nil
 	})
@@ -248,7 +249,7 @@ func (s *shelf) sweep(below int64) {
 				continue
 			}
 			next := &bucket{start: b.start + 1}
-			if err := s.disk.db.DeleteRange(s.idKey(b, idHash{}), s.idKey(next, idHash{}), pebble.NoSync); err != nil {
+			if err := s.disk.DB.DeleteRange(s.idKey(b, idHash{}), s.idKey(next, idHash{}), pebble.NoSync); err != nil {
 				return err
 			}
 		}

@@ -15,19 +15,18 @@ import (
 
 	"smsbridge/codec/sms"
 	"smsbridge/connector/kafkaio"
+	"smsbridge/connector/local"
 )
-
-func anyMode(string) error { return nil }
 
 // memStore is a Store in a folder that is only in memory.
 func memStore(t testing.TB, fs vfs.FS) *Store {
 	t.Helper()
-	s, err := openStore("state", fs, anyMode, slog.New(slog.DiscardHandler))
+	disk, err := local.OpenOn(fs, "state", "ids", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	t.Cleanup(func() { _ = disk.Close() })
+	return newStore(disk)
 }
 
 func openShelf(t testing.TB, s *Store, partition int) *shelf {
@@ -196,7 +195,7 @@ func TestKilledStoreHasEveryIDBelowItsClaim(t *testing.T) {
 			shelf.writeClaim(&claim{Position: n + 1})
 		}
 		if rng.IntN(ids/8) == 0 {
-			s.flush()
+			s.Flush()
 		}
 		if rng.IntN(ids/12) == 0 {
 			images = append(images, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng}))
@@ -226,51 +225,6 @@ func numbered(n int64) idHash {
 	return hashID(string(binary.BigEndian.AppendUint64(nil, uint64(n))))
 }
 
-func TestStoreThatIsLockedIsPassedOver(t *testing.T) {
-	t.Parallel()
-	fs := vfs.NewMem()
-	first, second := memStore(t, fs), memStore(t, fs)
-	a, b := openShelf(t, first, 0), openShelf(t, second, 0)
-	a.put(hashID("a"), entry{offset: 1, status: sms.Accepted, at: time.Now()})
-	if _, ok := b.get(hashID("a"), 1); ok {
-		t.Error("two processes write into one folder")
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := openShelf(t, memStore(t, fs), 0).get(hashID("a"), 1); !ok {
-		t.Error("the folder that became free is not used again")
-	}
-}
-
-func TestCorruptStoreIsBuiltAnew(t *testing.T) {
-	t.Parallel()
-	fs := vfs.NewMem()
-	s := memStore(t, fs)
-	openShelf(t, s, 0).put(hashID("a"), entry{offset: 1, status: sms.Accepted, at: time.Now()})
-	_ = s.Close()
-	folder := fs.PathJoin("state", "ids-0")
-	names, err := fs.List(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if name == "LOCK" {
-			continue
-		}
-		f, err := fs.Create(fs.PathJoin(folder, name), vfs.WriteCategoryUnspecified)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = f.Write([]byte("nothing that Pebble knows"))
-		_ = f.Close()
-	}
-	again := openShelf(t, memStore(t, fs), 0)
-	if c, ok := again.readClaim(); ok {
-		t.Errorf("claims %+v", c)
-	}
-}
-
 func TestFolderDeletedWhileRunningCostsATenureAndNothingElse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -288,8 +242,8 @@ func TestFolderDeletedWhileRunningCostsATenureAndNothingElse(t *testing.T) {
 	if err := vfs.Default.RemoveAll(filepath.Join(dir, "ids-0")); err != nil {
 		t.Fatal(err)
 	}
-	s.flush()
-	for s.disk.err() == nil { // the flush fails by itself
+	s.Flush()
+	for l.shelf.disk.Err() == nil { // the flush fails by itself
 		time.Sleep(time.Millisecond)
 	}
 	if v := l.Judge(command(1)); p.work(l, command(1), sms.ReportUnknown, always) == nil || len(c.posts) != 1 {

@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"smsbridge/codec/sms"
 	"smsbridge/connector/submit"
@@ -15,12 +16,15 @@ type story struct {
 	attempts []attempt // in the order of their intents
 	finals   []verdictAt
 	lost     bool // some of it may be missing
+	evidence []Evidence
+	revised  bool // a revision was asked for
 }
 
 // attempt is one intent and what came of it.
 type attempt struct {
 	at                int64 // position of the intent
 	owner             uint64
+	began             time.Time // of the intent in Kafka; zero where only its outcome is known
 	part, first, last int
 	freed             bool            // released: not sent
 	came              *sms.Submission // nil: nobody read an answer
@@ -41,7 +45,7 @@ func (s *story) add(r *record, at int64) {
 		if s.attempt(at) != nil {
 			return // the store knew
 		}
-		s.attempts = append(s.attempts, attempt{at: at, owner: r.owner, part: r.part, first: r.first, last: r.last})
+		s.attempts = append(s.attempts, attempt{at: at, owner: r.owner, began: r.at, part: r.part, first: r.first, last: r.last})
 	case released:
 		if a := s.attempt(r.names); a != nil {
 			a.freed = true
@@ -50,6 +54,8 @@ func (s *story) add(r *record, at int64) {
 		if r.names >= 0 {
 			s.note(r)
 		}
+	case evidence:
+		s.believe(r)
 	case adopted, pardoned: // about no command
 	}
 	if r.kind == final && !s.tells(at) {
@@ -85,6 +91,7 @@ func (a *attempt) open() bool { return a.came == nil && !a.freed }
 type told struct {
 	first, last int
 	yes         *sms.Submission // accepted: nothing else counts
+	inferred    bool            // yes is evidence, not an answer
 	no          *sms.Submission // answered otherwise
 	doubts      int             // attempts without an answer
 	nos         int
@@ -98,6 +105,17 @@ func (t *told) sent() bool { return t.yes != nil || t.doubts > 0 }
 // was only intended binds nobody: not to its split, and not to its being first.
 func (s *story) tried() bool {
 	return slices.ContainsFunc(s.attempts, func(a attempt) bool { return !a.freed })
+}
+
+// began is when the first attempt did that may have been submitted.
+func (s *story) began() time.Time {
+	first := time.Now()
+	for i := range s.attempts {
+		if a := &s.attempts[i]; !a.freed && a.began.Before(first) {
+			first = a.began
+		}
+	}
+	return first
 }
 
 // parts adds up the attempts by part. Attempts that were released are left out.
@@ -124,6 +142,11 @@ func (s *story) parts() map[int]*told {
 			t.nos++
 		}
 	}
+	for i := range s.evidence {
+		if t := parts[s.evidence[i].Part]; t != nil {
+			t.infer(&s.evidence[i])
+		}
+	}
 	return parts
 }
 
@@ -143,16 +166,20 @@ func (s *story) resolved() bool {
 	return len(parts) > 0
 }
 
-// submissions are the outcomes of the parts that are known.
-func (s *story) submissions() []sms.Submission {
-	var all []sms.Submission
-	for _, t := range s.parts() {
+// submissions are the outcomes of the parts that are known, and which of them
+// are inferred.
+func (s *story) submissions() (all []sms.Submission, inferred []int) {
+	for number, t := range s.parts() {
 		if p := t.asPart(); p.Done != nil {
 			all = append(all, *p.Done)
 		}
+		if t.inferred {
+			inferred = append(inferred, number)
+		}
 	}
 	slices.SortFunc(all, func(a, b sms.Submission) int { return a.Part - b.Part })
-	return all
+	slices.Sort(inferred)
+	return all, inferred
 }
 
 // best returns the final done that counts, nil if there is none or if none

@@ -293,6 +293,9 @@ func (f *fold) conclude() {
 		if f.settle(s) {
 			doubts++
 		}
+		if offset >= l.start && s.tried() {
+			l.unsettled[offset] = s.began()
+		}
 	}
 	l.acked, l.fenced = l.base, l.base
 	l.tail.begin(l.base)
@@ -320,7 +323,7 @@ func (f *fold) settle(s *story) bool {
 		l.ids.put(id, e)
 		// A revision that is durable may not have been published.
 		if best.status == sms.Unknown && s.resolved() || best.revision > 1 && best.at >= l.previous.Tail {
-			l.revise(s.ref, min(l.previous.Tail, l.base))
+			l.revise(s, min(l.previous.Tail, l.base))
 		}
 		if best.status != sms.Unknown {
 			delete(l.stories, s.ref.Offset)

@@ -15,6 +15,22 @@ type Status struct {
 	Line       *Line       `json:"line"`       // null where nothing is submitted
 	Balance    *Balance    `json:"balance"`    // likewise
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
+	Reports    *Reports    `json:"reports"`    // null where none are correlated
+}
+
+// Reports is how far this process has got with delivery reports.
+type Reports struct {
+	Halted     Text              `json:"halted"` // why none are correlated
+	Partitions []ReportPartition `json:"partitions"`
+}
+
+// ReportPartition is how far one partition of the pushes has got.
+type ReportPartition struct {
+	Partition int   `json:"partition"`
+	Lag       int64 `json:"lag"`       // pushes that are neither published nor parked
+	Parked    int64 `json:"parked"`    // pushes that wait for their sendid
+	Restoring int64 `json:"restoring"` // records to be read before it is worked on
+	Halted    Text  `json:"halted"`    // why it stands still
 }
 
 // Line is the state of the line to the provider.
