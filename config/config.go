@@ -112,6 +112,8 @@ type Push struct {
 	Allow                Networks `envconfig:"PUSH_ALLOW" desc:"networks that may push (10.0.0.0/8,192.0.2.7), separated by commas; all when empty"`
 	TrustedProxies       Networks `envconfig:"PUSH_TRUSTED_PROXIES" desc:"networks of our own proxies, whose X-Forwarded-For is believed"`
 	Ack                  string   `envconfig:"PUSH_ACK" default:"OK" desc:"body of the answer to a push that was taken"`
+	SpoolDir             string   `envconfig:"PUSH_SPOOL_DIR" desc:"folder of this process alone where pushes wait on disk while Kafka is away; when empty they are answered 503"`
+	SpoolMax             Size     `envconfig:"PUSH_SPOOL_MAX" default:"1GiB" min:"4KiB" max:"1TiB" desc:"most that may wait there"`
 }
 
 // Reports says how delivery reports find their commands.

@@ -202,6 +202,13 @@ func limit(v variable, text string) float64 {
 		}
 		return float64(d)
 	}
+	if v.field.Type == reflect.TypeFor[Size]() {
+		var size Size
+		if err := size.Decode(text); err != nil {
+			panic(err)
+		}
+		return float64(size)
+	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		panic(err)
@@ -222,6 +229,8 @@ func kind(v variable) string {
 		return "true or false"
 	case Networks:
 		return "a list of networks"
+	case Size:
+		return "a size"
 	}
 	return "readable"
 }
@@ -234,6 +243,8 @@ func example(v variable) string {
 		return "true or false"
 	case Networks:
 		return "10.0.0.0/8,192.0.2.7"
+	case Size:
+		return "512MiB or 1GiB"
 	}
 	return "10"
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -176,6 +177,10 @@ func (k *checker) push(c *Config) {
 		"choose another, for example the output of: openssl rand -hex 24", "PUSH_TOKEN")
 	k.rule(p.Ack != "" && isLine(p.Ack, 256), "is longer than 256 bytes or holds a control character",
 		"write what the provider takes for success, such as OK, 0 or success", "PUSH_ACK")
+	k.rule(p.SpoolDir != "" || p.SpoolMax.String() == defaults["PUSH_SPOOL_MAX"], "does nothing without SMSBRIDGE_PUSH_SPOOL_DIR",
+		"name a folder or remove it", "PUSH_SPOOL_MAX", "PUSH_SPOOL_DIR")
+	k.rule(p.SpoolDir == "" || !isWithin(p.SpoolDir, c.Life.StateDir), "is within SMSBRIDGE_STATE_DIR, which may be deleted at any time",
+		"name a folder elsewhere, on a disk that outlives the process", "PUSH_SPOOL_DIR", "STATE_DIR")
 
 	static := p.Auth == "static" || p.Auth == "either"
 	digest := p.Auth == "md5" || p.Auth == "either"
@@ -256,6 +261,12 @@ func isAddress(text string, least int) bool {
 	}
 	n, err := strconv.Atoi(port)
 	return err == nil && n >= least && n <= 65535
+}
+
+// isWithin reports whether a folder is, or lies below, another one.
+func isWithin(folder, other string) bool {
+	path, err := filepath.Rel(other, folder)
+	return err == nil && path != ".." && !strings.HasPrefix(path, ".."+string(filepath.Separator))
 }
 
 // isThisMachine knows the names and addresses that never leave the machine.

@@ -2,8 +2,10 @@ package config
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +23,42 @@ func (s *Switch) Decode(text string) error {
 		return errors.New("is neither true nor false")
 	}
 	return nil
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// units of a Size, the smallest first. Those of disks' makers are left out: who
+// writes GB may mean either.
+var units = []struct {
+	name string
+	size Size
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
+
+// Decode reads a whole number, of bytes or with KiB, MiB, GiB or TiB.
+func (s *Size) Decode(text string) error {
+	unit := Size(1)
+	for _, u := range units {
+		if number, found := strings.CutSuffix(text, u.name); found {
+			text, unit = strings.TrimSpace(number), u.size
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || Size(n) > math.MaxInt64/unit {
+		return errors.New("is no size")
+	}
+	*s = Size(n) * unit
+	return nil
+}
+
+// String writes the size in the largest unit that leaves it whole.
+func (s Size) String() string {
+	for _, u := range slices.Backward(units) {
+		if s >= u.size && s%u.size == 0 {
+			return strconv.FormatInt(int64(s/u.size), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
 }
 
 // List is what stood between commas, without blanks around it and without what

@@ -71,6 +71,7 @@ type Connector struct {
 	events     *events
 	correlator *correlate.Correlator
 	owned      *owned
+	listener   *push.Server // nil before it listens, and without the role
 	health     health
 
 	// work outlives the stop by the grace period: what was begun is finished in
@@ -101,6 +102,7 @@ func Run(ctx context.Context, cfg Config) error {
 		if err != nil {
 			return errors.Join(err, c.close())
 		}
+		c.listener = listener
 		flows = append(flows, listener.Run)
 	}
 	if cfg.Roles.Intake {
@@ -183,7 +185,7 @@ func build(cfg Config) (*Connector, error) {
 		}
 	}
 	c.cfg.Push.Sink = pushes{c}
-	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.health.ready
+	c.cfg.Admin.Status, c.cfg.Admin.Ready = c.status, c.ready
 	return c, nil
 }
 

@@ -16,7 +16,8 @@
 // watermark, which the session commits.
 //
 // The way of a push (pushes.go): the listener proves where it comes from, what it
-// said is made durable, and only then the provider hears 200. A delivery report
-// goes to an internal topic, where a correlator finds the command by the sendids
-// that were published together with the results (sents.go).
+// said is made durable, in Kafka or while that is away on disk, and only then the
+// provider hears 200. A delivery report goes to an internal topic, where a
+// correlator finds the command by the sendids that were published together with
+// the results (sents.go).
 package connector

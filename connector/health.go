@@ -28,7 +28,7 @@ type health struct {
 
 var errNotReached = errors.New("kafka was not reached yet")
 
-// Ready reports why a push could not be made durable now, or nil.
+// ready reports why Kafka was not usable when last looked, or nil.
 func (h *health) ready() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,6 +1,11 @@
 package connector
 
-import "smsbridge/connector/telemetry"
+import (
+	"fmt"
+
+	"smsbridge/connector/push"
+	"smsbridge/connector/telemetry"
+)
 
 // status is what /api/status tells.
 func (c *Connector) status() telemetry.Status {
@@ -10,6 +15,9 @@ func (c *Connector) status() telemetry.Status {
 		Account:    c.cfg.Account,
 		StartedAt:  telemetry.Time(c.started),
 		Partitions: c.owned.status(),
+	}
+	if c.listener != nil {
+		s.Spool = spoolStatus(c.listener)
 	}
 	if c.cfg.Roles.Correlate {
 		s.Reports = c.reportStatus()
@@ -25,6 +33,41 @@ func (c *Connector) status() telemetry.Status {
 		s.Balance.Unit = unitOfBalance
 	}
 	return s
+}
+
+func spoolStatus(l *push.Server) *telemetry.Spool {
+	st, ok := l.Spool()
+	if !ok {
+		return nil
+	}
+	return &telemetry.Spool{
+		Bytes: st.Bytes, MaxBytes: st.Max, Waiting: st.Waiting, OldestAt: telemetry.Time(st.Oldest),
+		SetAside: st.SetAside, Failing: why(st.Failing), Blocked: why(st.Blocked),
+	}
+}
+
+func why(err error) telemetry.Text {
+	if err == nil {
+		return ""
+	}
+	return telemetry.Text(err.Error())
+}
+
+// ready reports why a push could not be made durable now, in Kafka or the spool,
+// or nil.
+func (c *Connector) ready() error {
+	err := c.health.ready()
+	if err == nil || c.listener == nil {
+		return err
+	}
+	st, ok := c.listener.Spool()
+	switch {
+	case !ok:
+		return err
+	case st.Failing != nil:
+		return fmt.Errorf("%w; and the spool: %w", err, st.Failing)
+	}
+	return nil
 }
 
 func (c *Connector) reportStatus() *telemetry.Reports {

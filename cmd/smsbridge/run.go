@@ -188,6 +188,8 @@ func pushConfig(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) p
 		SystemExtensionLength: c.Inbound.SystemExtensionLength,
 		Keywords:              wire.NewKeywords(c.Inbound.OptOut, c.Inbound.OptIn, c.Inbound.Help),
 		Account:               c.Provider.Account,
+		SpoolDir:              c.Push.SpoolDir,
+		SpoolMax:              int64(c.Push.SpoolMax),
 		Grace:                 c.Life.ShutdownGrace,
 		Log:                   log,
 		Meter:                 watch.Meter("smsbridge/connector/push"),

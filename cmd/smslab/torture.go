@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"strings"
 	"time"
 
 	"smsbridge/cmd/smslab/torture"
@@ -16,6 +17,10 @@ func runTorture(ctx context.Context, args []string, out io.Writer) error {
 	fs.DurationVar(&o.For, "for", time.Minute, "how long commands come and faults strike")
 	fs.IntVar(&o.Commands, "commands", 20_000, "commands in all")
 	fs.IntVar(&o.Connectors, "connectors", 3, "instances of smsbridge")
+	fs.Func("roles", "ROLES of each instance, in turns, with semicolons between: intake,push;correlate; empty: every role in each", func(s string) error {
+		o.Roles = strings.Split(s, ";")
+		return nil
+	})
 	fs.IntVar(&o.InFlight, "in-flight", 64, "submits that may be in flight in each")
 	fs.Float64Var(&o.Repeats, "repeats", 0.01, "share of commands that repeat an earlier id")
 	fs.Uint64Var(&o.Seed, "seed", 1, "of everything that is drawn")

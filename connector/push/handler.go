@@ -140,16 +140,29 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 	return o
 }
 
-// keep makes a push durable.
+// keep makes a push durable: in Kafka, or on disk while Kafka is away or others
+// wait there.
 func (s *Server) keep(ctx context.Context, p Pushed) outcome {
-	ctx, cancel := context.WithTimeout(ctx, durability)
-	defer cancel()
-	o, err := s.publish(ctx, p)
+	o, err := s.toKafka(ctx, p)
+	if err != nil && s.spool != nil {
+		o, err = queued, s.toDisk(ctx, p)
+	}
 	if err == nil {
 		return o
 	}
 	s.notes.warn(ctx, "not durable", time.Now(), "push not durable, answered 503", slog.Any("error", err))
 	return notDurable
+}
+
+var errOthersWait = errors.New("others wait in the spool")
+
+func (s *Server) toKafka(ctx context.Context, p Pushed) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, durability)
+	defer cancel()
+	if s.spool != nil && !s.spool.Wait(ctx) {
+		return notDurable, errOthersWait
+	}
+	return s.publish(ctx, p)
 }
 
 // publish hands a push to the sink. One that cannot be published as it was read

@@ -193,6 +193,9 @@ func inMemory(t *testing.T, c Config) (*Server, *memory) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.openSpool(); err != nil {
+		t.Fatal(err)
+	}
 	run(t, s)
 	return s, m
 }

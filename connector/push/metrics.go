@@ -7,6 +7,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"smsbridge/connector/push/spool"
 )
 
 // metrics counts what happens on the listener. Labels are enumerations of this
@@ -56,6 +58,34 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 		s.byClosed[c] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", c)))
 	}
 	return s, errors.Join(faults[:]...)
+}
+
+// observeSpool tells how the spool is, where there is one.
+func observeSpool(m metric.Meter, look func() spool.Status) error {
+	var faults [6]error
+	gauge := func(i int, name, unit, text string) (g metric.Int64ObservableGauge) {
+		g, faults[i] = m.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(text))
+		return g
+	}
+	size := gauge(0, "smsbridge.push.spool.size", "By", "Bytes of the spool.")
+	limit := gauge(1, "smsbridge.push.spool.limit", "By", "Bytes that the spool may have.")
+	waiting := gauge(2, "smsbridge.push.spool.waiting", "{push}", "Pushes that wait in the spool.")
+	failing := gauge(3, "smsbridge.push.spool.failing", "1", "1 while nothing can be put into the spool (disk full, I/O error, limit reached), else 0.")
+	aside := gauge(4, "smsbridge.push.spool.set_aside", "{file}", "Damaged files in the spool's folder, for people to look at.")
+	_, faults[5] = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		st := look()
+		o.ObserveInt64(size, st.Bytes)
+		o.ObserveInt64(limit, st.Max)
+		o.ObserveInt64(waiting, int64(st.Waiting))
+		o.ObserveInt64(aside, int64(st.SetAside))
+		broken := int64(0)
+		if st.Failing != nil {
+			broken = 1
+		}
+		o.ObserveInt64(failing, broken)
+		return nil
+	}, size, limit, waiting, failing, aside)
+	return errors.Join(faults[:]...)
 }
 
 func (s *metrics) answered(ctx context.Context, k Kind, o outcome, took time.Duration) {

@@ -10,6 +10,7 @@ const (
 	accepted     outcome = "accepted"
 	repeated     outcome = "repeated"    // this very push was answered 200 before
 	deadLettered outcome = "dead_letter" // authenticated but unreadable, kept raw
+	queued       outcome = "spooled"     // on disk, until Kafka takes it
 	refused      outcome = "refused"
 	unknownPath  outcome = "not_found"
 	wrongMethod  outcome = "wrong_method"
@@ -18,11 +19,11 @@ const (
 	notDurable   outcome = "not_durable"
 )
 
-var outcomes = []outcome{accepted, repeated, deadLettered, refused, unknownPath, wrongMethod, tooLarge, overloaded, notDurable}
+var outcomes = []outcome{accepted, repeated, deadLettered, queued, refused, unknownPath, wrongMethod, tooLarge, overloaded, notDurable}
 
 func (o outcome) status() int {
 	switch o {
-	case accepted, repeated, deadLettered:
+	case accepted, repeated, deadLettered, queued:
 		return http.StatusOK
 	case refused:
 		return http.StatusUnauthorized

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
 
 	"smsbridge/codec/wire"
+	"smsbridge/connector/push/spool"
 )
 
 // Limits of the public listener. Everything that arrives here may come from
@@ -21,11 +23,11 @@ import (
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
-	writeTimeout  = 20 * time.Second // from the end of the header; longer than the rest of reading and durability
+	writeTimeout  = 25 * time.Second // from the end of the header; longer than the rest of reading and durability
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
 	maxInProgress = 512
-	// durability is how long a push may take to become durable.
+	// durability is how long a push may take to become durable in Kafka.
 	durability = 3 * time.Second
 )
 
@@ -45,6 +47,10 @@ type Config struct {
 	SystemExtensionLength int
 	Keywords              wire.Keywords
 	Account               string // alias of the account, for events
+	// SpoolDir is a folder where pushes wait while Kafka is away; empty: they are
+	// answered 503. SpoolMax bounds its bytes.
+	SpoolDir string
+	SpoolMax int64
 	// Grace is how long requests in progress may take after Run was told to
 	// stop.
 	Grace time.Duration
@@ -61,13 +67,14 @@ type Server struct {
 	guesses *guesses
 	metrics *metrics
 	notes   *sometimes
+	spool   *spool.Spool // nil: none
 
 	working chan struct{} // one for each push read and not yet answered
 	large   chan struct{} // one for each body over smallBody in memory
 }
 
-// Listen checks the configuration and opens the port, so that a port in use is
-// told before anything else has begun. Nothing is answered before Run.
+// Listen checks the configuration and opens port and spool, so that one in use
+// is told before anything else has begun. Nothing is answered before Run.
 func Listen(ctx context.Context, c Config) (*Server, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -79,6 +86,9 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 	}
 	s, err := newServer(c, l)
 	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	if err := s.openSpool(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return s, nil
@@ -119,13 +129,24 @@ func newServer(c Config, l net.Listener) (*Server, error) {
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.conns.Addr() }
 
-// Close gives the port back where Run is never called.
-func (s *Server) Close() error { return s.conns.Close() }
+// Close gives port and spool back where Run is never called.
+func (s *Server) Close() error {
+	s.closeSpool()
+	return s.conns.Close()
+}
 
 // Run answers pushes until ctx ends. Then it accepts no more, and it returns
 // when those in progress are answered, or Grace is over, and the sink is not
-// used any more. It can be called once.
+// used any more. What is in the spool then stays there. It can be called once.
 func (s *Server) Run(ctx context.Context) error {
+	if s.spool != nil {
+		defer s.closeSpool()
+		var drain sync.WaitGroup
+		defer drain.Wait()
+		draining, cancel := context.WithCancel(ctx)
+		defer cancel()
+		drain.Go(func() { s.spool.Drain(draining, s.fromDisk) })
+	}
 	server := &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: headerTimeout,
@@ -156,8 +177,8 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("push listener: %w", err)
 	}
-	// A push whose connection is gone may still be on its way to the sink, for
-	// as long as durability: the sink must outlive it. Taking every place also
+	// A push whose connection is gone may still be on its way to sink or spool, for
+	// as long as they may take: they must outlive it. Taking every place also
 	// keeps others from beginning.
 	for range maxInProgress {
 		s.working <- struct{}{}

@@ -100,7 +100,7 @@ func TestStatusWritesNullForWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-func TestStatusTellsLineBalanceAndPartitions(t *testing.T) {
+func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.FixedZone("", 8*3600))
 	a := admin(func(a *Admin) {
 		a.Status = func() Status {
@@ -108,6 +108,7 @@ func TestStatusTellsLineBalanceAndPartitions(t *testing.T) {
 				Version: "1.2.3", Instance: "i-1", Account: "shop", StartedAt: Time(at),
 				Line:       &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
 				Balance:    &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
+				Spool:      &Spool{Bytes: 700, MaxBytes: 1000, Waiting: 2, OldestAt: Time(at), Failing: "the spool is full"},
 				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Reason: "journal_lost"}},
 			}
 		}
@@ -120,6 +121,7 @@ func TestStatusTellsLineBalanceAndPartitions(t *testing.T) {
 	const text = `{"version":"1.2.3","instance":"i-1","account":"shop","started_at":"2026-03-03T21:06:07.089Z",
 		"line":{"state":"held","reason":"insufficient_balance","since":"2026-03-03T21:06:07.089Z"},
 		"balance":{"amount":"0.50","unit":"messages","level":"exhausted","at":"2026-03-03T21:06:07.089Z"},
+		"spool":{"bytes":700,"max_bytes":1000,"waiting":2,"oldest_at":"2026-03-03T21:06:07.089Z","set_aside":0,"failing":"the spool is full","blocked":null},
 		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"reason":"journal_lost"}],
 		"ready":true,"not_ready":null}`
 	if err := json.Unmarshal([]byte(text), &want); err != nil {

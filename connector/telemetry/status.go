@@ -14,6 +14,7 @@ type Status struct {
 	StartedAt  Time        `json:"started_at"`
 	Line       *Line       `json:"line"`       // null where nothing is submitted
 	Balance    *Balance    `json:"balance"`    // likewise
+	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
 	Reports    *Reports    `json:"reports"`    // null where none are correlated
 }
@@ -46,6 +47,17 @@ type Balance struct {
 	Unit   Text   `json:"unit"`
 	Level  string `json:"level"` // ok, low, exhausted or unknown
 	At     Time   `json:"at"`
+}
+
+// Spool is what waits on disk because Kafka was away.
+type Spool struct {
+	Bytes    int64 `json:"bytes"`
+	MaxBytes int64 `json:"max_bytes"`
+	Waiting  int   `json:"waiting"`   // pushes
+	OldestAt Time  `json:"oldest_at"` // since when the file exists in which the oldest waits
+	SetAside int   `json:"set_aside"` // damaged files in the folder, for people to look at
+	Failing  Text  `json:"failing"`   // why nothing can be put there, and pushes are answered 503
+	Blocked  Text  `json:"blocked"`   // why the oldest was not delivered at the last attempt
 }
 
 // Partition is how far one partition of the command topic has got.

@@ -50,7 +50,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	}
 	fmt.Fprintf(out, "%d rounds in turns; lean is a loop of kafka-go and net/http without any guarantee\n\n", b.Rounds)
 	b.head("", "lean", "smsbridge")
-	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes, b.cost, b.takeOver} {
+	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes, b.reports, b.cost, b.takeOver} {
 		if err := measure(ctx); err != nil {
 			return err
 		}

@@ -3,8 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-
-	"smsbridge/cmd/smslab/lab"
 )
 
 // cost shows that a command costs the same however many partitions there are and
@@ -43,19 +41,14 @@ func (b *bench) cost(ctx context.Context) error {
 }
 
 // front measures the first so many commands of a backlog, without the very first.
-func (b *bench) front(ctx context.Context, partitions, waiting, first int) (speed, error) {
+func (b *bench) front(ctx context.Context, partitions, backlogged, first int) (speed, error) {
 	setup := b.setup(inFlight, 0)
 	setup.Partitions = partitions
-	stage, err := lab.Raise(ctx, setup)
+	stage, results, strike, err := waiting(ctx, setup, backlogged)
 	if err != nil {
 		return speed{}, err
 	}
-	defer stage.Strike()
-	results, done, err := backlog(ctx, stage, waiting)
-	if err != nil {
-		return speed{}, err
-	}
-	defer done()
+	defer strike()
 	process, err := b.start(stage, bridge)
 	if err != nil {
 		return speed{}, err

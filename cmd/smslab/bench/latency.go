@@ -81,7 +81,7 @@ func (b *bench) paced(ctx context.Context, c contender, length time.Duration) ([
 			mu.Unlock()
 			continue
 		}
-		if err := pause(ctx, time.Second/perSecond); err != nil {
+		if err := lab.Pause(ctx, time.Second/perSecond); err != nil {
 			return nil, err
 		}
 	}
@@ -109,19 +109,8 @@ func emptied(ctx context.Context, mu *sync.Mutex, sent map[string]time.Time, pro
 		if err := process.Unasked(); err != nil {
 			return err
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := lab.Pause(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

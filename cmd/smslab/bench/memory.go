@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"smsbridge/cmd/smslab/lab"
 )
 
 // memory is the most that a process held while so many submits were in flight.
@@ -27,16 +29,11 @@ func (b *bench) memory(ctx context.Context) error {
 }
 
 func (b *bench) peak(ctx context.Context, c contender, submits int, latency time.Duration, n int) (int64, error) {
-	stage, err := b.raise(ctx, submits, latency)
+	stage, results, strike, err := waiting(ctx, b.setup(submits, latency), n)
 	if err != nil {
 		return 0, err
 	}
-	defer stage.Strike()
-	results, done, err := backlog(ctx, stage, n)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
+	defer strike()
 	process, err := b.start(stage, c)
 	if err != nil {
 		return 0, err
@@ -45,7 +42,7 @@ func (b *bench) peak(ctx context.Context, c contender, submits int, latency time
 	peak := make(chan int64)
 	go func() {
 		var most int64
-		for pause(watched, 50*time.Millisecond) == nil {
+		for lab.Pause(watched, 50*time.Millisecond) == nil {
 			if now, err := process.Resident(); err == nil {
 				most = max(most, now)
 			}

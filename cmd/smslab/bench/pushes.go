@@ -75,7 +75,7 @@ func (b *bench) pushed(ctx context.Context, c contender, length time.Duration) (
 	}
 	defer work.Wait()
 	defer stop()
-	if err := pause(ctx, length/4); err != nil { // warm
+	if err := lab.Pause(ctx, length/4); err != nil { // warm
 		return speed{}, err
 	}
 	begin, before := time.Now(), count.Load()
@@ -83,7 +83,7 @@ func (b *bench) pushed(ctx context.Context, c contender, length time.Duration) (
 	if err != nil {
 		return speed{}, err
 	}
-	if err := pause(ctx, length); err != nil {
+	if err := lab.Pause(ctx, length); err != nil {
 		return speed{}, err
 	}
 	done, took := float64(count.Load()-before), time.Since(begin)

@@ -24,16 +24,11 @@ func (b *bench) reports(ctx context.Context) error {
 	n := int(60_000 * max(b.scale, 0.2))
 	setup := b.setup(inFlight, 0)
 	setup.Connectors, setup.Roles = 2, []string{"intake,push", "correlate"}
-	stage, err := lab.Raise(ctx, setup)
+	stage, counter, strike, err := waiting(ctx, setup, n)
 	if err != nil {
 		return err
 	}
-	defer stage.Strike()
-	counter, done, err := backlog(ctx, stage, n)
-	if err != nil {
-		return err
-	}
-	defer done()
+	defer strike()
 	front, correlator := stage.Connectors[0], stage.Connectors[1]
 	if err := front.Start(); err != nil {
 		return err
@@ -49,14 +44,14 @@ func (b *bench) reports(ctx context.Context) error {
 	for _, s := range submits {
 		all = append(all, report{s.SendID, s.Number, "DELIVRD"})
 	}
-	waiting, later := all[:len(all)*4/5], all[len(all)*4/5:]
-	if err := pushAll(ctx, front, waiting); err != nil {
+	early, later := all[:len(all)*4/5], all[len(all)*4/5:]
+	if err := pushAll(ctx, front, early); err != nil {
 		return err
 	}
 	if err := correlator.Start(); err != nil {
 		return err
 	}
-	s, err := between(ctx, counter, stage.Topics.Reports(), len(waiting)/5, len(waiting)*9/10, correlator.Process)
+	s, err := between(ctx, counter, stage.Topics.Reports(), len(early)/5, len(early)*9/10, correlator.Process)
 	if err != nil {
 		return err
 	}
@@ -64,7 +59,7 @@ func (b *bench) reports(ctx context.Context) error {
 	b.head("\ncorrelator", "", "smsbridge")
 	b.row(fmt.Sprintf("reports, %d sendids known", n), 0, s.perSecond, "1/s", "", "", true)
 	b.row("reports for a core", 0, aCore, "1/s", "", fmt.Sprintf("≥ %d", reportsGoal), aCore >= reportsGoal)
-	if _, err := reach(ctx, counter, stage.Topics.Reports(), len(waiting), correlator.Process); err != nil {
+	if _, err := reach(ctx, counter, stage.Topics.Reports(), len(early), correlator.Process); err != nil {
 		return err
 	}
 	return b.reportLatency(ctx, stage, later)

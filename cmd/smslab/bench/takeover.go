@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"smsbridge/cmd/smslab/lab"
 )
 
 // takeOver measures how another connector goes on with what a killed one left.
@@ -13,16 +11,11 @@ func (b *bench) takeOver(ctx context.Context) error {
 	n := int(120_000 * max(b.scale, 0.25))
 	setup := b.setup(inFlight, 0)
 	setup.Connectors = 2
-	stage, err := lab.Raise(ctx, setup)
+	stage, counter, strike, err := waiting(ctx, setup, n)
 	if err != nil {
 		return err
 	}
-	defer stage.Strike()
-	counter, done, err := backlog(ctx, stage, n)
-	if err != nil {
-		return err
-	}
-	defer done()
+	defer strike()
 	first, second := stage.Connectors[0], stage.Connectors[1]
 	if err := first.Start(); err != nil {
 		return err

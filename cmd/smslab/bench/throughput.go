@@ -59,16 +59,11 @@ func (b *bench) throughput(ctx context.Context) error {
 // round measures between a fifth and nine tenths of the backlog: begun and not yet
 // running dry.
 func (b *bench) round(ctx context.Context, c contender, latency time.Duration, n int) (speed, error) {
-	stage, err := b.raise(ctx, inFlight, latency)
+	stage, results, strike, err := waiting(ctx, b.setup(inFlight, latency), n)
 	if err != nil {
 		return speed{}, err
 	}
-	defer stage.Strike()
-	results, done, err := backlog(ctx, stage, n)
-	if err != nil {
-		return speed{}, err
-	}
-	defer done()
+	defer strike()
 	process, err := b.start(stage, c)
 	if err != nil {
 		return speed{}, err
@@ -76,18 +71,23 @@ func (b *bench) round(ctx context.Context, c contender, latency time.Duration, n
 	return between(ctx, results, stage.Topics.Results(), n/5, n*9/10, process)
 }
 
-// backlog writes so many commands and returns a client that counts what becomes
-// of them.
-func backlog(ctx context.Context, stage *lab.Stage, n int) (counter *kadm.Client, done func(), err error) {
+// waiting sets a stage with so many commands on it and nothing that works, and
+// gives what counts the records of its topics.
+func waiting(ctx context.Context, setup lab.Setup, n int) (stage *lab.Stage, counter *kadm.Client, strike func(), err error) {
+	if stage, err = lab.Raise(ctx, setup); err != nil {
+		return nil, nil, nil, err
+	}
 	client, err := stage.Cluster.Client(kgo.DefaultProduceTopic(stage.Topics.Commands()), kgo.MaxBufferedRecords(200_000))
 	if err != nil {
-		return nil, nil, err
+		stage.Strike()
+		return nil, nil, nil, err
 	}
+	strike = func() { client.Close(); stage.Strike() }
 	if err := preload(ctx, client, n); err != nil {
-		client.Close()
-		return nil, nil, err
+		strike()
+		return nil, nil, nil, err
 	}
-	return kadm.NewClient(client), client.Close, nil
+	return stage, kadm.NewClient(client), strike, nil
 }
 
 // between is the speed from one count of a topic's records to another.

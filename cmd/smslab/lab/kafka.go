@@ -138,7 +138,7 @@ func (t Topics) create(ctx context.Context, admin *kadm.Client, partitions int) 
 		if ends, err := admin.ListEndOffsets(ctx, names...); err == nil && ends.Error() == nil {
 			return nil
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := Pause(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("topics were created but do not answer: %w", err)
 		}
 	}
@@ -183,7 +183,7 @@ func (t Topics) awaitRights(ctx context.Context) error {
 		if missing == nil {
 			return nil
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := Pause(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("rights were granted but are not known: %w", missing)
 		}
 	}
@@ -223,8 +223,8 @@ func (t Topics) missingRights(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// pause waits and returns why it could not wait to the end.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits and returns why it could not wait to the end.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

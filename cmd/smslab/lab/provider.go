@@ -39,7 +39,23 @@ func (p *Provider) post(ctx context.Context, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+path, bytes.NewReader(text))
+	return p.call(ctx, http.MethodPost, path, bytes.NewReader(text), func(*json.Decoder) error { return nil })
+}
+
+// get reads JSON values one after the other.
+func (p *Provider) get(ctx context.Context, path string, read func(*json.Decoder) error) error {
+	return p.call(ctx, http.MethodGet, path, http.NoBody, func(d *json.Decoder) error {
+		for d.More() {
+			if err := read(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *Provider) call(ctx context.Context, method, path string, body io.Reader, read func(*json.Decoder) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, p.base+path, body)
 	if err != nil {
 		return err
 	}
@@ -50,26 +66,10 @@ func (p *Provider) post(ctx context.Context, path string, body any) error {
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	if resp.StatusCode >= http.StatusBadRequest {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
-		return fmt.Errorf("simulator: %s: %s", resp.Status, bytes.TrimSpace(why))
+		return fmt.Errorf("simulator's %s: %s: %s", path, resp.Status, bytes.TrimSpace(why))
 	}
-	return nil
-}
-
-func (p *Provider) get(ctx context.Context, path string, read func(*json.Decoder) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base+path, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	decoder := json.NewDecoder(resp.Body)
-	for decoder.More() {
-		if err := read(decoder); err != nil {
-			return fmt.Errorf("simulator's %s: %w", path, err)
-		}
+	if err := read(json.NewDecoder(resp.Body)); err != nil {
+		return fmt.Errorf("simulator's %s: %w", path, err)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (p *Provider) Quiet(ctx context.Context, patience time.Duration) error {
 		if time.Since(since) > patience {
 			return fmt.Errorf("%w for %v: %d pushes are still to be made", errStill, patience, s.Pending)
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

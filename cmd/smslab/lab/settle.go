@@ -17,7 +17,7 @@ import (
 // sample notes committed offsets ten times a second.
 func (r *Recorder) sample(ctx context.Context) {
 	last := map[int32]kadm.Offset{}
-	for pause(ctx, 100*time.Millisecond) == nil {
+	for Pause(ctx, 100*time.Millisecond) == nil {
 		committed, err := r.committed(ctx)
 		if err != nil {
 			continue // Kafka is away, which may be what is being tried
@@ -101,7 +101,7 @@ func (r *Recorder) Settle(ctx context.Context, patience time.Duration) error {
 		if time.Since(last) > patience {
 			return errors.Join(fmt.Errorf("%w for %v: %d of %d commands answered, lag %d", errStill, patience, answers, commands, lag), err)
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func (r *Recorder) delivered(ctx context.Context, patience time.Duration) error 
 		if time.Since(since) > patience {
 			return fmt.Errorf("%w for %v: %d pushes were answered 200 and are on no topic", errStill, patience, missing)
 		}
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
+		if err := Pause(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -165,7 +165,7 @@ func (r *Recorder) catchUp(ctx context.Context) error {
 		if behind == 0 {
 			return nil
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := Pause(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("%d partitions are not read to their end: %w", behind, err)
 		}
 	}

@@ -229,7 +229,7 @@ func (c *Connector) Ready(ctx context.Context) error {
 		if err := c.Process.Unasked(); err != nil {
 			return err
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := Pause(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("%s does not become ready: %w", c.Name, err)
 		}
 	}

@@ -41,7 +41,7 @@ func (r *run) strikeBrokers(ctx context.Context, rng *rand.Rand) error {
 	}
 	slices.SortFunc(blows, func(a, b blow) int { return int(a.at - b.at) })
 	for _, b := range blows {
-		if err := wait(ctx, time.Until(r.start.Add(b.at))); err != nil {
+		if err := lab.Pause(ctx, time.Until(r.start.Add(b.at))); err != nil {
 			return err
 		}
 		if err := r.strikeBroker(ctx, b); err != nil {
@@ -56,7 +56,7 @@ func (r *run) strikeBroker(ctx context.Context, b blow) error {
 	if err := r.broker(ctx, r.BrokerKill, b.brokers, (*lab.Process).Freeze); err != nil {
 		return err
 	}
-	if err := wait(ctx, b.length); err != nil {
+	if err := lab.Pause(ctx, b.length); err != nil {
 		return err
 	}
 	if err := r.broker(ctx, r.BrokerStart, b.brokers, (*lab.Process).Thaw); err != nil {

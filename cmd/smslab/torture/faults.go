@@ -67,7 +67,7 @@ func (r *run) strike(ctx context.Context, rng *rand.Rand) error {
 		}()
 	}
 	for _, f := range faults {
-		if wait(ctx, time.Until(r.start.Add(f.at))) != nil {
+		if lab.Pause(ctx, time.Until(r.start.Add(f.at))) != nil {
 			break
 		}
 		next <- f
@@ -88,7 +88,7 @@ func (r *run) kill(ctx context.Context, c *lab.Connector, down time.Duration) er
 	}
 	at := time.Now()
 	c.Process.Kill()
-	if err := wait(ctx, down); err != nil {
+	if err := lab.Pause(ctx, down); err != nil {
 		return err
 	}
 	r.recorder.Note(trial.Event{Kind: trial.Kill, Instance: c.Name, At: at, Until: time.Now()})
@@ -103,7 +103,7 @@ func (r *run) freeze(ctx context.Context, c *lab.Connector, length time.Duration
 	if err := c.Process.Freeze(); err != nil {
 		return err
 	}
-	if err := wait(ctx, length); err != nil {
+	if err := lab.Pause(ctx, length); err != nil {
 		return err
 	}
 	until := time.Now()
@@ -125,7 +125,7 @@ func (r *run) restart(_ context.Context, c *lab.Connector) error {
 // partitions twice.
 func (r *run) visit(ctx context.Context, rng *rand.Rand) error {
 	for _, f := range r.schedule(r.Joins, rng, nil) {
-		if err := wait(ctx, time.Until(r.start.Add(f.at))); err != nil {
+		if err := lab.Pause(ctx, time.Until(r.start.Add(f.at))); err != nil {
 			return err
 		}
 		guest := r.stage.Connectors[r.Connectors]
@@ -133,7 +133,7 @@ func (r *run) visit(ctx context.Context, rng *rand.Rand) error {
 		if err := guest.Start(); err != nil {
 			return err
 		}
-		if err := wait(ctx, 2*time.Second+time.Duration(rng.Int64N(int64(2*session)))); err != nil {
+		if err := lab.Pause(ctx, 2*time.Second+time.Duration(rng.Int64N(int64(2*session)))); err != nil {
 			return err
 		}
 		if !r.gone(guest) {
@@ -158,15 +158,4 @@ func (r *run) gone(c *lab.Connector) bool {
 		r.recorder.Note(trial.Event{Kind: trial.Exit, Instance: c.Name, At: time.Now(), Detail: err.Error()})
 	}
 	return err != nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

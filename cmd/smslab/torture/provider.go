@@ -50,7 +50,7 @@ func (r *run) providerFaults() []fault {
 // forge pushes reports with a wrong password until ctx ends. That none of them
 // goes anywhere is the checker's to see.
 func (r *run) forge(ctx context.Context, rng *rand.Rand) {
-	for wait(ctx, 500*time.Millisecond) == nil {
+	for lab.Pause(ctx, 500*time.Millisecond) == nil {
 		c := r.stage.Connectors[rng.IntN(len(r.stage.Connectors))]
 		//nolint:errcheck // it may be down just now
 		c.Forge(ctx, "report", lab.PushForm(false, url.Values{

@@ -19,8 +19,9 @@ type Options struct {
 	For        time.Duration // during which commands come and faults strike
 	Commands   int
 	Connectors int
-	InFlight   int     // PROVIDER_MAX_IN_FLIGHT of each
-	Repeats    float64 // share of commands that repeat an earlier id
+	Roles      []string // of each, in turns; none: every role
+	InFlight   int      // PROVIDER_MAX_IN_FLIGHT of each
+	Repeats    float64  // share of commands that repeat an earlier id
 	Seed       uint64
 
 	Kills, Freezes, Restarts int // of connectors
@@ -95,9 +96,11 @@ func (r *run) raise(ctx context.Context) error {
 	}
 	r.stage, err = lab.Raise(ctx, lab.Setup{
 		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors + min(r.Joins, 1), Session: session, InFlight: r.InFlight,
-		AdminBrokers: r.AdminBrokers,
+		AdminBrokers: r.AdminBrokers, Roles: r.Roles,
 		Settings: map[string]string{
 			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "SHUTDOWN_GRACE": grace.String(), "RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
+			// Short, so that what nobody reported on, and reports of unknown submits, are seen in one run.
+			"ORPHAN_AFTER": "20s", "REPORT_DEADLINE": "45s",
 		},
 		Provider: []string{
 			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-mo-hostile", "0.5", "-push-query", "0.1",
@@ -162,7 +165,7 @@ func (r *run) torment(ctx context.Context) error {
 
 // watch tells how far the run is until ctx ends.
 func (r *run) watch(ctx context.Context) {
-	for wait(ctx, 10*time.Second) == nil {
+	for lab.Pause(ctx, 10*time.Second) == nil {
 		commands, answers, _ := r.recorder.Progress()
 		fmt.Fprintf(r.out, "%6s  produced %7d  answered %7d\n", time.Since(r.start).Round(time.Second), commands, answers)
 	}

@@ -158,7 +158,6 @@ type History struct {
 	MaxInFlight int           // PROVIDER_MAX_IN_FLIGHT of each connector
 	Session     time.Duration // KAFKA_SESSION_TIMEOUT
 	Ordered     bool          // ORDERING=key
-	Correlates  bool          // reports are matched across processes and restarts
 }
 
 // accepted reports whether the provider carried the submission out.

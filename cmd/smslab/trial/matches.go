@@ -6,9 +6,6 @@ import "fmt"
 // was taken is on the topic with what its command's result has, and one without a
 // report is told as such at most once.
 func reportsAreMatched(v *view) []Violation {
-	if !v.Correlates {
-		return nil
-	}
 	known := map[string]*Result{}
 	for i := range v.Results {
 		for _, p := range v.Results[i].Parts {
