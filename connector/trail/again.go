@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"smsbridge/codec"
@@ -24,9 +23,8 @@ type Again struct {
 
 // Renewal says what is changed beside the id.
 type Renewal struct {
-	ValidFor  time.Duration // from Now; 0: expires_at stays as it is
-	Now       time.Time
-	Signature string // of commands that have none, for counting segments
+	ValidFor  time.Duration // from when a record is read; 0: expires_at stays as it is
+	Signature string        // of commands that have none, for counting segments
 }
 
 // Fetch reads the records of chosen commands, which must be in the order of
@@ -79,7 +77,12 @@ func (r Reader) fetchRun(ctx context.Context, run []Chosen, visit func(Chosen, *
 		}
 		return nil
 	}
-	err := r.between(ctx, topic, partition, run[0].Command.Offset, run[len(run)-1].Command.Offset+1, func(rec *kafkaio.Record) error {
+	from, to := run[0].Command.Offset, run[len(run)-1].Command.Offset+1
+	end, err := r.Kafka.StableOffset(ctx, topic, partition) // lower than to where the topic was made anew
+	if err != nil {
+		return err
+	}
+	err = r.between(ctx, topic, partition, from, min(to, end), func(rec *kafkaio.Record) error {
 		if err := pass(rec.Offset); err != nil {
 			return err
 		}
@@ -89,7 +92,10 @@ func (r Reader) fetchRun(ctx context.Context, run []Chosen, visit func(Chosen, *
 		}
 		return nil
 	})
-	return errors.Join(err, pass(run[len(run)-1].Command.Offset+1))
+	if err != nil {
+		return err
+	}
+	return pass(to)
 }
 
 // again makes the record, or says why not.
@@ -103,7 +109,7 @@ func (n Renewal) again(c Chosen, rec *kafkaio.Record) (Again, string) {
 		return Again{}, LeftOther
 	case err != nil:
 		return Again{}, LeftUnusable
-	case n.ValidFor == 0 && !cmd.ExpiresAt.IsZero() && !cmd.ExpiresAt.After(n.Now):
+	case n.ValidFor == 0 && !cmd.ExpiresAt.IsZero() && !cmd.ExpiresAt.After(time.Now()):
 		return Again{}, LeftExpired
 	}
 	value, err := n.rewrite(rec.Value, c.NewID)
@@ -143,7 +149,7 @@ func (n Renewal) rewrite(value []byte, id string) ([]byte, error) {
 	}
 	set("id", id)
 	if n.ValidFor > 0 {
-		set("expires_at", stamp(n.Now.Add(n.ValidFor)))
+		set("expires_at", stamp(time.Now().Add(n.ValidFor)))
 	}
 	changed, err := json.Marshal(fields)
 	return append(bytes.Clone(prefix), changed...), err

@@ -56,6 +56,7 @@ const (
 	LeftExpired  = "its expires_at has passed; -valid-for gives it a new one"
 	LeftTooLarge = "would be larger than 64 KiB"
 	LeftUnusable = "cannot be read as a command"
+	LeftRounds   = "went through 999 rounds already"
 )
 
 // Left counts what is left, by why.
@@ -150,6 +151,10 @@ func decide(stories map[string]*story, includeUnknown bool) ([]Chosen, Left) {
 			continue
 		}
 		v := s.rows[at]
+		if v.round >= mostRound {
+			left[LeftRounds]++
+			continue
+		}
 		chosen = append(chosen, Chosen{Command: at, OldID: v.id, NewID: nextRound(stem, v.round), Status: v.status, Reason: v.reason})
 	}
 	slices.SortFunc(chosen, func(a, b Chosen) int {
