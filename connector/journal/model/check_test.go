@@ -146,4 +146,10 @@ func (w *world) checkEnd() {
 			}
 		}
 	}
+	for i := range w.posts {
+		po := &w.posts[i]
+		if res := w.lastResult(po.p, po.off); po.shown && res != nil && res.split == po.split && res.outs[po.part] != accepted {
+			w.fail("partition %d offset %d is told %v although there is evidence", po.p, po.off, res.outs[po.part])
+		}
+	}
 }

@@ -28,8 +28,10 @@ func (w *world) step(number uint32) {
 		w.applyCommit(&d)
 	case k < 58:
 		w.answerCommit(s, d.one(10))
-	case k < 62:
+	case k < 61:
 		w.execute(&d)
+	case k < 62:
+		w.show(&d)
 	default:
 		w.follow(s, p)
 	}

@@ -15,7 +15,7 @@ func (w *world) follow(n, p int) {
 	case l.revising == 2:
 		w.checkResult(n, result{p: p, off: r.off, rev: l.revision, outs: l.revised, split: r.split})
 		l.revising = 0
-	case w.rules.LateDoneIgnored || !answers(r):
+	case w.rules.LateDoneIgnored && r.kind != evidence, w.rules.EvidenceIgnored && r.kind == evidence, !answers(r):
 	case r.off >= l.read.off && (r.off >= l.fetched || l.works[r.off].stage < concluded):
 		return // not decided here yet
 	default:
@@ -31,7 +31,7 @@ func (w *world) follow(n, p int) {
 }
 
 func answers(r record) bool {
-	return (r.kind == done || r.kind == final && r.intent >= 0) && (r.outcome == accepted || r.outcome == rejected)
+	return r.kind == evidence || (r.kind == done || r.kind == final && r.intent >= 0) && (r.outcome == accepted || r.outcome == rejected)
 }
 
 func (w *world) revise(n, p, off int) bool {

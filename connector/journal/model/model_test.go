@@ -52,6 +52,9 @@ func TestEachMistakeIsFound(t *testing.T) {
 		"work before the take-over's commit":   {WorkBeforeCommit: true},
 		"release by one who may be a zombie":   {ReleaseUnconfirmed: true},
 		"unanswered submit released":           {ReleaseAfterPost: true},
+		"evidence for any part in doubt":       {EvidenceForAnyPart: true},
+		"evidence not followed":                {EvidenceIgnored: true},
+		"evidence told by who has it":          {EvidenceByNonOwner: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -175,7 +175,7 @@ func (w *world) isOpen(n, p, i, end int) bool {
 
 // sees: the local store holds every done below; the rest comes by replay.
 func (l *ledger) sees(r *record, at int) bool {
-	return at >= l.from || r.kind == done || r.kind == final
+	return at >= l.from || r.kind == done || r.kind == final || r.kind == evidence
 }
 
 // mayBeFenced judges an open intent found by the take-over.

@@ -114,6 +114,11 @@ func (w *world) look(n, p, off, end int) view {
 		v.outs[i] = settle(v.outs[i], v.doubts[i], v.nos[i], w.rules.RejectedForgetsDoubt)
 	}
 	for i := range end {
+		if r := &w.log[p][i]; r.off == off && r.kind == evidence && l.sees(r, i) {
+			w.believe(&v, r)
+		}
+	}
+	for i := range end {
 		if r := &w.log[p][i]; r.off == off && r.kind == final && (v.final == nil || v.prefers(r)) {
 			v.final = r
 		}

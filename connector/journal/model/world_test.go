@@ -37,6 +37,9 @@ type rules struct {
 	SplitAnew             bool // a split begun is cut again by the own configuration
 	WorkBeforeCommit      bool // work begins before the take-over's own commit
 	ReleaseUnconfirmed    bool // the new owner releases without asking whether it still is the owner
+	EvidenceForAnyPart    bool // evidence counts for whichever part is in doubt
+	EvidenceIgnored       bool // the owner does not follow evidence
+	EvidenceByNonOwner    bool // whoever has evidence tells the revision itself
 	ReleaseAfterPost      bool // an unanswered POST is released as if it had not been sent
 }
 
@@ -66,10 +69,13 @@ const (
 	intent   kind = iota + 1 // this part is about to be submitted
 	released                 // the intent at this position was not and will never be sent
 	done                     // what came of one attempt
+	evidence                 // a part in doubt was accepted; no session wrote it
 	final                    // what came of the command; may carry the last attempt's outcome too
 )
 
-func (k kind) String() string { return [...]string{"", "intent", "released", "done", "final"}[k] }
+func (k kind) String() string {
+	return [...]string{"", "intent", "released", "done", "evidence", "final"}[k]
+}
 
 type record struct {
 	kind    kind
@@ -115,6 +121,7 @@ type post struct {
 	flagged      bool
 	executed     bool
 	dropped      bool
+	shown        bool // there is evidence of it
 	outcome      outcome
 }
 
