@@ -70,6 +70,9 @@ func (f *fields) credentials() Credentials {
 func (p Push) fields(known ...string) (*fields, error) {
 	gb := declaresGB(p.ContentType)
 	body, errOfBody := readForm(strings.TrimPrefix(string(p.Body), byteOrderMark), gb, known)
+	if p.Query == "" {
+		return body, errOfBody
+	}
 	query, err := readForm(p.Query, gb, known)
 	for i, given := range query.given {
 		if given && !body.given[i] {

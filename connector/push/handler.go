@@ -194,6 +194,9 @@ func (p *panicked) Error() string { return "internal error: " + p.kind }
 
 // isUnreadable reports whether to send the same push again would change nothing.
 func isUnreadable(err error) bool {
+	if err == nil {
+		return false // as nearly always, and without the search's allocations
+	}
 	var unreadable *wire.Unreadable
 	var bug *panicked
 	return errors.As(err, &unreadable) || errors.As(err, &bug)

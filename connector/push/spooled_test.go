@@ -225,7 +225,7 @@ func TestDeadLettersWaitOnDiskToo(t *testing.T) {
 		kept.away.Store(false)
 		time.Sleep(2 * drainPatience)
 		if reports, inbound, letters := kept.counts(); reports != 0 || inbound != 1 || letters != 4 {
-			t.Errorf("%d reports, %d messages, %d dead letters", reports, inbound, letters)
+			t.Fatalf("%d reports, %d messages, %d dead letters", reports, inbound, letters)
 		}
 		if last := kept.letters[3]; last.cause != errCut.Error() {
 			t.Errorf("the cut one says %q", last.cause)

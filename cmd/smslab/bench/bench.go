@@ -48,7 +48,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	if b.binaries, err = lab.FindBinaries(ctx, dir); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d rounds in turns; lean is a loop of kafka-go and net/http without any guarantee\n\n", b.Rounds)
+	fmt.Fprintf(out, "%d rounds in turns; lean is a loop of kafka-go and net/http without any guarantee; each role of smsbridge is measured by itself\n\n", b.Rounds)
 	b.head("", "lean", "smsbridge")
 	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes, b.reports, b.cost, b.takeOver} {
 		if err := measure(ctx); err != nil {
@@ -101,6 +101,7 @@ func (b *bench) raise(ctx context.Context, inFlight int, latency time.Duration) 
 func (b *bench) setup(inFlight int, latency time.Duration) lab.Setup {
 	return lab.Setup{
 		Dir: b.dir, Binaries: b.binaries, Partitions: partitions, Connectors: 1, Session: session, InFlight: inFlight,
+		Roles:    []string{"intake"},
 		Settings: map[string]string{"PROVIDER_TIMEOUT": "15s", "LOG_LEVEL": "warn"},
 		Provider: []string{"-latency-min", latency.String(), "-latency-max", latency.String(), "-reports", "0"},
 	}

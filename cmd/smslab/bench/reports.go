@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smsbridge/cmd/smslab/lab"
@@ -114,6 +115,7 @@ func (b *bench) reportLatency(ctx context.Context, stage *lab.Stage, reports []r
 	client := pushClient()
 	defer client.CloseIdleConnections()
 	address := "http://" + stage.Connectors[0].Push + "/push/report"
+	var refused atomic.Int64
 	var work sync.WaitGroup
 	defer work.Wait()
 	ticker := time.NewTicker(time.Second / reportsASecond)
@@ -123,7 +125,9 @@ func (b *bench) reportLatency(ctx context.Context, stage *lab.Stage, reports []r
 			mu.Lock()
 			sent[r.sendID] = time.Now()
 			mu.Unlock()
-			pushOne(ctx, client, address, r)
+			if status := pushOne(ctx, client, address, r); status != http.StatusOK {
+				refused.Add(1)
+			}
 		})
 		select {
 		case <-ticker.C:
@@ -132,6 +136,9 @@ func (b *bench) reportLatency(ctx context.Context, stage *lab.Stage, reports []r
 		}
 	}
 	work.Wait()
+	if n := refused.Load(); n > 0 {
+		return fmt.Errorf("%d of %d pushes were not answered 200", n, len(reports))
+	}
 	if err := emptied(ctx, &mu, sent, stage.Connectors[1].Process); err != nil {
 		return err
 	}

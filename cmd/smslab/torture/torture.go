@@ -96,7 +96,7 @@ func (r *run) raise(ctx context.Context) error {
 	}
 	r.stage, err = lab.Raise(ctx, lab.Setup{
 		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors + min(r.Joins, 1), Session: session, InFlight: r.InFlight,
-		AdminBrokers: r.AdminBrokers, Roles: r.Roles,
+		AdminBrokers: r.AdminBrokers, Roles: r.Roles, Spool: true,
 		Settings: map[string]string{
 			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "SHUTDOWN_GRACE": grace.String(), "RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
 			// Short, so that what nobody reported on, and reports of unknown submits, are seen in one run.
