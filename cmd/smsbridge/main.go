@@ -29,6 +29,8 @@ const usage = `usage: smsbridge [command]
   explain  COMMAND_ID | -to | -key | -metadata: all that happened to a command
   pause, resume, cancel: hold the commands of a class, or of all, or call off what
            waits; on every instance
+  audit    hold the promises against the topics
+  redrive  put the commands of chosen results on their topic again
   journal  status | adopt -from GROUP | accept-loss -partition N: look at halted
            partitions and decide about them
   config   print the effective configuration and every variable with its default
@@ -67,6 +69,8 @@ var tools = map[string]func(ctx context.Context, args []string, stdout, stderr i
 	"pause":   pauseCommand,
 	"resume":  resumeCommand,
 	"cancel":  cancelCommand,
+	"audit":   auditCommand,
+	"redrive": redriveCommand,
 }
 
 func command(args []string, stdout, stderr io.Writer) error {

@@ -52,6 +52,8 @@ type Config struct {
 	// Reached is told the name of each point where a process can die, when it is
 	// reached. It must not block. Nil: nobody.
 	Reached func(point string)
+
+	fs vfs.FS // of StateDir; nil: the machine's
 }
 
 // Producer writes to Kafka; a kafkaio.Producer does.
@@ -93,6 +95,9 @@ func New(cfg Config) (*Correlator, error) {
 	if cfg.Reached == nil {
 		cfg.Reached = func(string) {}
 	}
+	if cfg.fs == nil {
+		cfg.fs = vfs.Default
+	}
 	c := &Correlator{cfg: cfg, rules: rules{orphanAfter: cfg.OrphanAfter, deadline: cfg.ReportDeadline}}
 	c.parts.Store(&[]*partition{})
 	var err error
@@ -113,7 +118,7 @@ func (c *Correlator) Ask() {
 func (c *Correlator) Run(ctx context.Context) error {
 	if c.cfg.StateDir != "" {
 		var err error
-		if c.store, err = local.Open(c.cfg.StateDir, "sendids", c.cfg.Log); err != nil {
+		if c.store, err = local.OpenOn(c.cfg.fs, c.cfg.StateDir, "sendids", c.cfg.Log); err != nil {
 			c.cfg.Log.Warn("the state folder cannot be used, sendids are kept in memory", "folder", c.cfg.StateDir, "error", err)
 		}
 	}

@@ -25,6 +25,7 @@ type entry struct {
 // parked is a push that came before its sendid was known.
 type parked struct {
 	offset int64
+	digest hash
 	at     int64 // when it was first seen, Unix ms
 	orphan bool  // it became an orphan before its sendid was known
 	// What was published of it:
@@ -78,7 +79,7 @@ func (e *entry) applyPush(f *fact) (work bool) {
 	p := e.push(f.Push)
 	switch {
 	case f.Kind == kindParked && p == nil:
-		e.pushes = append(e.pushes, parked{offset: f.Push, at: f.At.UnixMilli()})
+		e.pushes = append(e.pushes, parked{offset: f.Push, digest: f.Digest, at: f.At.UnixMilli()})
 		return e.sent != nil
 	case p == nil:
 	case f.Kind == kindOrphan && e.sent == nil && !p.orphan:
@@ -99,6 +100,15 @@ func (e *entry) push(offset int64) *parked {
 		return nil
 	}
 	return &e.pushes[i]
+}
+
+// revision of the reports of a push with their command: the second one where what
+// it says was told as an orphan, even if by another push.
+func (e *entry) revision(digest hash) int {
+	if slices.ContainsFunc(e.pushes, func(p parked) bool { return p.orphan && p.digest == digest }) {
+		return secondRevision
+	}
+	return firstRevision
 }
 
 // open counts the recipients without a final report.
@@ -169,7 +179,7 @@ func later(a, b time.Time) time.Time {
 
 // encode writes the entry for the local store.
 func (e *entry) encode() []byte {
-	b := make([]byte, 0, 32+len(e.sent)+len(e.seen)*len(hash{})+len(e.pushes)*16)
+	b := make([]byte, 0, 32+len(e.sent)+len(e.seen)*len(hash{})+len(e.pushes)*32)
 	b = binary.AppendUvarint(b, uint64(len(e.sent)))
 	b = append(b, e.sent...)
 	b = binary.AppendVarint(b, int64(e.recipients))
@@ -184,6 +194,7 @@ func (e *entry) encode() []byte {
 	for i := range e.pushes {
 		p := &e.pushes[i]
 		b = binary.AppendVarint(b, p.offset)
+		b = append(b, p.digest[:]...)
 		b = binary.AppendVarint(b, p.at)
 		b = append(b, bits(p.orphan, p.toldOrphan, p.toldMatched))
 	}
@@ -213,8 +224,8 @@ func decodeEntry(value []byte) (*entry, error) {
 	}
 	e.missing = int(d.int())
 	e.closed = d.byte()&1 != 0
-	for range d.count(3) {
-		p := parked{offset: d.int(), at: d.int()}
+	for range d.count(3 + len(hash{})) {
+		p := parked{offset: d.int(), digest: hash(d.take(len(hash{}))), at: d.int()}
 		set := d.byte()
 		p.orphan, p.toldOrphan, p.toldMatched = set&1 != 0, set&2 != 0, set&4 != 0
 		e.pushes = append(e.pushes, p)

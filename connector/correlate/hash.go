@@ -20,6 +20,16 @@ func hashOf(key []byte, sendid, mobile string) hash {
 	return hash(m.Sum(nil)[:len(hash{})])
 }
 
+// digestOf tells a push that is repeated from one that says something else.
+func digestOf(key []byte, p *pushed) hash {
+	m := hmac.New(sha256.New, key)
+	for _, text := range []string{p.SendID, p.Mobile, p.State, p.Time.UTC().String()} {
+		m.Write([]byte(text))
+		m.Write([]byte{0, 0}) // a recipient's hash holds one
+	}
+	return hash(m.Sum(nil)[:len(hash{})])
+}
+
 // MarshalText writes hexadecimal digits.
 func (h hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
 

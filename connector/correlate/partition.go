@@ -184,6 +184,7 @@ func (p *partition) take(b batch) error {
 			}
 		}
 	}
+	p.c.cfg.Reached(beforePublish)
 	if err := p.flush(); err != nil {
 		return err
 	}
@@ -210,9 +211,9 @@ func (p *partition) takeOne(rec kafkaio.Record) error {
 		// Parked by an owner before us, who was not able to commit. What
 		// becomes of it follows from the sendids topic alone.
 	case e != nil && e.sent != nil:
-		return p.match(&p.out, e, &push, firstRevision)
+		return p.match(&p.out, e, &push)
 	default:
-		p.out.add(p.fact(push.SendID, &fact{Kind: kindParked, Push: rec.Offset, At: time.Now()}))
+		p.out.add(p.fact(push.SendID, &fact{Kind: kindParked, Push: rec.Offset, Digest: digestOf(p.c.cfg.NumberKey, &push), At: time.Now()}))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package correlate
 // The named places where a process can die, see Config.Reached.
 const (
 	afterLearn       = "correlate_after_learn"        // facts are in the local store
+	beforePublish    = "correlate_before_publish"     // pushes are read
 	afterPublish     = "correlate_after_publish"      // reports, seen and parked are durable, the offset is not committed
 	afterDecide      = "correlate_after_decide"       // decisions are durable and not read back
 	beforeTell       = "correlate_before_tell"        // nothing of what follows from a fact is published
@@ -12,5 +13,5 @@ const (
 
 // Points lists them.
 func Points() []string {
-	return []string{afterLearn, afterPublish, afterDecide, beforeTell, afterTell, beforeLastCommit}
+	return []string{afterLearn, beforePublish, afterPublish, afterDecide, beforeTell, afterTell, beforeLastCommit}
 }

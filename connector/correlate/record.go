@@ -47,6 +47,7 @@ type fact struct {
 	Sent    *sent     `json:"sent,omitempty"`
 	To      []hash    `json:"to,omitempty"`     // seen
 	Push    int64     `json:"push,omitempty"`   // offset in the pushes topic
+	Digest  hash      `json:"digest,omitzero"`  // parked: of what the push says
 	At      time.Time `json:"at,omitzero"`      // parked: when it was first seen; sent: when it was written
 	Orphan  bool      `json:"orphan,omitempty"` // told: as an orphan
 }

@@ -37,12 +37,12 @@ func (o *output) deadLetter(m kafkaio.Message) {
 
 // match collects the reports of a push whose command is known, and which
 // recipients have their final report now.
-func (p *partition) match(out *output, e *entry, push *pushed, revision int) error {
+func (p *partition) match(out *output, e *entry, push *pushed) error {
 	s, err := e.command()
 	if err != nil {
 		return err
 	}
-	mobiles := p.report(out, push, revision, s.correlation(), s.origin())
+	mobiles := p.report(out, push, e.revision(digestOf(p.c.cfg.NumberKey, push)), s.correlation(), s.origin())
 	if m, ok := p.seen(e, push, mobiles); ok {
 		out.add(m)
 	}

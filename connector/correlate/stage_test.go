@@ -210,6 +210,7 @@ type event struct {
 	To          string `json:"to"`
 	Missing     int    `json:"missing"`
 	Status      string `json:"status"`
+	Provider    string `json:"provider_status"`
 	Final       bool   `json:"final"`
 	Exact       bool   `json:"done_at_exact"`
 	Correlation string `json:"correlation"`

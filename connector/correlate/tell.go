@@ -97,11 +97,7 @@ func (p *partition) tellOne(sendid string, e *entry, pushes map[int64]*pushed) (
 		}
 		if e.owesMatched(q) {
 			if push != nil {
-				revision := firstRevision
-				if q.orphan {
-					revision = secondRevision
-				}
-				if err := p.match(&p.out, e, push, revision); err != nil {
+				if err := p.match(&p.out, e, push); err != nil {
 					return nil, err
 				}
 			}

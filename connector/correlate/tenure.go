@@ -14,6 +14,10 @@ import (
 // successor publish as much once more, which are the same events.
 const commitPause = 200 * time.Millisecond
 
+// flushPause is how often the local store writes down what it has in memory. A
+// killed process reads as much of the sendids topic once more.
+const flushPause = 30 * time.Second
+
 // tenure is what this process owns for one generation.
 type tenure struct {
 	c         *Correlator
@@ -33,10 +37,15 @@ func (t *tenure) run(ctx context.Context) error {
 		g.Go(func() error { return p.run(ctx) })
 	}
 	g.Go(func() error {
-		tick := time.NewTicker(commitPause)
+		tick, flush := time.NewTicker(commitPause), time.NewTicker(flushPause)
 		defer tick.Stop()
+		defer flush.Stop()
 		for {
 			select {
+			case <-flush.C:
+				if t.c.store != nil {
+					t.c.store.Flush()
+				}
 			case <-tick.C:
 				if err := t.commit(ctx); err != nil {
 					return err
