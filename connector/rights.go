@@ -76,7 +76,7 @@ func (t Topics) Tools(group string) []Tool {
 		{"audit", append(reads(t.Commands, t.Results, t.Journal), look)},
 		{"redrive", append(reads(t.Commands, t.Results), Right{OpWrite, OnTopic, t.Commands})},
 		{"journal status", append(reads(t.Commands, t.Journal), look)},
-		{"journal adopt, accept-loss", append(reads(t.Commands, t.Journal), Right{OpWrite, OnTopic, t.Journal}, look)},
+		{"journal accept-loss, adopt (which needs Describe on the other group too)", append(reads(t.Commands, t.Journal), Right{OpWrite, OnTopic, t.Journal}, look)},
 	}
 }
 

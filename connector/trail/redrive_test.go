@@ -46,9 +46,9 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-func (l *lab) produce(topic string, value []byte) *kgo.Record {
+func (l *lab) produceAt(topic string, value []byte, at time.Time) *kgo.Record {
 	l.t.Helper()
-	r, err := l.client.ProduceSync(l.t.Context(), &kgo.Record{Topic: topic, Partition: 1, Key: []byte("k"), Value: value}).First()
+	r, err := l.client.ProduceSync(l.t.Context(), &kgo.Record{Topic: topic, Partition: 1, Key: []byte("k"), Value: value, Timestamp: at}).First()
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -58,7 +58,8 @@ func (l *lab) produce(topic string, value []byte) *kgo.Record {
 // command writes a command, and gives results of it to be written.
 func (l *lab) command(id, more string) sms.Result {
 	l.t.Helper()
-	r := l.produce(testTopics.Commands, fmt.Appendf(nil, `{"id":%q,"to":["13800000001","13800000002"],"text":"hush"%s}`, id, more))
+	value := fmt.Appendf(nil, `{"id":%q,"to":["13800000001","13800000002"],"text":"hush"%s}`, id, more)
+	r := l.produceAt(testTopics.Commands, value, time.Now())
 	return sms.Result{
 		CommandID: id, Revision: 1, CommandedAt: r.Timestamp, At: time.Now(), Account: "default",
 		Command: sms.Position{Topic: r.Topic, Partition: int(r.Partition), Offset: r.Offset},
@@ -68,7 +69,7 @@ func (l *lab) command(id, more string) sms.Result {
 func (l *lab) result(r sms.Result, revision int, status sms.Status, reason sms.Reason) {
 	l.t.Helper()
 	r.Revision, r.Status, r.Reason = revision, status, reason
-	l.produce(testTopics.Results, codec.EncodeResult(r).Body)
+	l.produceAt(testTopics.Results, codec.EncodeResult(r).Body, r.At)
 }
 
 // redrive returns the ids under which commands would be sent again.
@@ -153,6 +154,12 @@ func TestOnlyWhatWasCertainlyNotAcceptedIsChosen(t *testing.T) {
 			l.result(l.command("a", ""), 1, sms.Failed, "")
 			l.result(l.command("a.redrive-1", ""), 1, sms.Accepted, "")
 		}, "", LeftAccepted},
+		"a first round of long ago may have been accepted": {failed, func(l *lab) {
+			r := l.command("a", "")
+			r.At = time.Now().Add(-24 * time.Hour)
+			l.result(r, 1, sms.Unknown, "")
+			l.result(l.command("a.redrive-1", ""), 1, sms.Failed, "")
+		}, "", LeftUnknown},
 		"a second round waits": {failed, func(l *lab) {
 			l.result(l.command("a", ""), 1, sms.Failed, "")
 			l.command("a.redrive-1", "")
