@@ -56,6 +56,7 @@ type Topics struct {
 	Journal    string `envconfig:"TOPIC_JOURNAL" default:"${TOPIC_PREFIX}bridge.journal" desc:"internal: what was about to be submitted, and what came of it"`
 	Sendids    string `envconfig:"TOPIC_SENDIDS" default:"${TOPIC_PREFIX}bridge.sendids" desc:"internal: which command each sendid belongs to, and what its reports have told"`
 	Pushes     string `envconfig:"TOPIC_PUSHES" default:"${TOPIC_PREFIX}bridge.pushes" desc:"internal: delivery reports as the provider pushed them"`
+	Control    string `envconfig:"TOPIC_CONTROL" default:"${TOPIC_PREFIX}bridge.control" desc:"internal: what operators ordered to hold or to cancel"`
 }
 
 // Provider says how texts are submitted.

@@ -100,6 +100,7 @@ func (k *checker) topics(c *Topics) {
 		{"TOPIC_JOURNAL", c.Journal},
 		{"TOPIC_SENDIDS", c.Sendids},
 		{"TOPIC_PUSHES", c.Pushes},
+		{"TOPIC_CONTROL", c.Control},
 	}
 	first := make(map[string]string)
 	for _, n := range names {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"smsbridge/codec/wire"
+	"smsbridge/connector/control"
 	"smsbridge/connector/correlate"
 	"smsbridge/connector/intake"
 	"smsbridge/connector/journal"
@@ -64,6 +65,7 @@ type Connector struct {
 	purse      *purse
 	line       *submit.Line
 	rate       *submit.Rate
+	orders     *control.Follower
 	submitter  *submit.Submitter
 	pool       *intake.Pool
 	journal    *journal.Journal
@@ -142,6 +144,13 @@ func (c *Connector) bridge(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if c.cfg.Roles.Intake {
+		if err := c.orders.CatchUp(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // asked to stop
+			}
+			return err
+		}
+		g.Go(func() error { return c.orders.Run(ctx) })
 		g.Go(func() error { return c.watchAccount(ctx) })
 		g.Go(func() error { return c.consume(ctx) })
 	}
@@ -202,6 +211,8 @@ func (c *Connector) buildIntake() error {
 		return err
 	}
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
+	c.orders = &control.Follower{Topic: cfg.Topics.Control, Kafka: c.kafka, Board: control.NewBoard(), Log: cfg.Log}
+	cfg.Submit.Orders = c.orders.Board
 	if c.submitter, err = submit.New(cfg.Submit); err != nil {
 		return err
 	}

@@ -20,7 +20,11 @@ func (t *Topic) Faults(settings map[string]string) []string {
 	alter := func(fault, setting string) {
 		faults = append(faults, fmt.Sprintf("topic %s: %s; kafka-configs --alter --topic %s --add-config %s", t.Name, fault, t.Name, setting))
 	}
-	if strings.Contains(settings["cleanup.policy"], "compact") {
+	compacted := strings.Contains(settings["cleanup.policy"], "compact")
+	if compacted && t.Compact {
+		return nil // the latest record of each key is kept
+	}
+	if compacted {
 		alter("is compacted, which drops what must be kept", "cleanup.policy=delete")
 	}
 	kept, err := strconv.ParseInt(settings["retention.ms"], 10, 64)

@@ -34,7 +34,7 @@ import (
 var testTopics = Topics{
 	Commands: "t.commands", Results: "t.results", Reports: "t.reports",
 	Inbound: "t.inbound", DeadLetter: "t.deadletter", Account: "t.account",
-	Journal: "t.journal", Sendids: "t.sendids", Pushes: "t.pushes",
+	Journal: "t.journal", Sendids: "t.sendids", Pushes: "t.pushes", Control: "t.control",
 }
 
 // lab is a broker, a provider and whatever connectors a test starts between them.

@@ -11,6 +11,7 @@ import (
 
 	"smsbridge/codec"
 	"smsbridge/codec/wire"
+	"smsbridge/connector/control"
 	"smsbridge/connector/push"
 )
 
@@ -70,6 +71,9 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 	halted, err := meter.Int64ObservableGauge("smsbridge.partition.halted", metric.WithUnit("1"),
 		metric.WithDescription("1 for a partition that stands still until somebody decides, else 0."))
 	errs[6] = err
+	held, err := meter.Int64ObservableGauge("smsbridge.commands.held", metric.WithUnit("1"),
+		metric.WithDescription("1 for a class whose commands an operator holds, else 0."))
+	errs[7] = err
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -90,8 +94,15 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			o.ObserveInt64(inFlight, int64(p.InFlight), partition)
 			o.ObserveInt64(halted, oneIf(p.Halted), partition)
 		}
+		if c.orders != nil {
+			standing := c.orders.Board.Held()
+			for _, class := range control.Classes {
+				_, ok := standing[class]
+				o.ObserveInt64(held, oneIf(ok), metric.WithAttributes(attribute.String("class", string(class))))
+			}
+		}
 		return nil
-	}, consumed, running, generations, lag, inFlight, halted)
+	}, consumed, running, generations, lag, inFlight, halted, held)
 	return m, err
 }
 

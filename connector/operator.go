@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"smsbridge/codec/sms"
+	"smsbridge/connector/control"
 	"smsbridge/connector/journal"
 	"smsbridge/connector/kafkaio"
 )
@@ -52,6 +54,9 @@ func NewOperator(cfg OperatorConfig) (*Operator, error) {
 
 // Reach fails where Kafka cannot be reached, rather than wait for it.
 func (o *Operator) Reach(ctx context.Context) error { return o.kafka.Probe(ctx) }
+
+// Group is the consumer group that it is about.
+func (o *Operator) Group() string { return o.cfg.Group }
 
 // Close ends it.
 func (o *Operator) Close() error {
@@ -171,6 +176,32 @@ func (o *Operator) Loss(ctx context.Context, partition int) (Loss, error) {
 // Accept accepts a loss.
 func (o *Operator) Accept(ctx context.Context, l Loss) error {
 	return o.journal.AcceptLoss(ctx, l.Examination, l.Until)
+}
+
+// Hold has every process hold the commands of a class, or go on with them.
+func (o *Operator) Hold(ctx context.Context, class sms.Class, hold bool) error {
+	_, err := o.producer.Produce(ctx, control.HoldRecord(o.cfg.Topics.Control, class, hold, time.Now()))
+	return err
+}
+
+// Cancel has every process cancel what of these commands is not submitted yet.
+// Cancellations that are over are cleared away.
+func (o *Operator) Cancel(ctx context.Context, c control.Cancellation) error {
+	now := time.Now()
+	if _, err := o.producer.Produce(ctx, control.CancelRecord(o.cfg.Topics.Control, c, now)); err != nil {
+		return err
+	}
+	orders := control.Follower{Topic: o.cfg.Topics.Control, Kafka: o.kafka, Board: control.NewBoard(), Log: o.cfg.Log}
+	if err := orders.CatchUp(ctx); err != nil {
+		return err
+	}
+	for _, key := range orders.Board.Stale(now) {
+		_, err := o.producer.Produce(ctx, kafkaio.Message{Topic: o.cfg.Topics.Control, Partition: kafkaio.AnyPartition, Key: []byte(key)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *Operator) partitions(ctx context.Context) (int, error) {

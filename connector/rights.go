@@ -71,8 +71,12 @@ func (t Topics) Tools(group string) []Tool {
 	look := Right{OpDescribe, OnGroup, group}
 	return []Tool{
 		{"explain", reads(t.Commands, t.Results, t.Reports, t.DeadLetter, t.Journal)},
+		{"pause, resume", []Right{{OpWrite, OnTopic, t.Control}}},
+		{"cancel", append(reads(t.Control), Right{OpWrite, OnTopic, t.Control})},
+		{"audit", append(reads(t.Commands, t.Results, t.Journal), look)},
+		{"redrive", append(reads(t.Commands, t.Results), Right{OpWrite, OnTopic, t.Commands})},
 		{"journal status", append(reads(t.Commands, t.Journal), look)},
-		{"journal adopt, accept-loss", append(reads(t.Commands, t.Journal), Right{OpWrite, OnTopic, t.Journal}, look)},
+		{"journal accept-loss, adopt (which needs Describe on the other group too)", append(reads(t.Commands, t.Journal), Right{OpWrite, OnTopic, t.Journal}, look)},
 	}
 }
 

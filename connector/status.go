@@ -2,6 +2,8 @@ package connector
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"smsbridge/connector/push"
 	"smsbridge/connector/telemetry"
@@ -14,6 +16,7 @@ func (c *Connector) status() telemetry.Status {
 		Instance:   c.cfg.Instance,
 		Account:    c.cfg.Account,
 		StartedAt:  telemetry.Time(c.started),
+		Held:       []telemetry.Held{},
 		Partitions: c.owned.status(),
 	}
 	if c.listener != nil {
@@ -25,6 +28,10 @@ func (c *Connector) status() telemetry.Status {
 	if !c.cfg.Roles.Intake {
 		return s
 	}
+	for class, since := range c.orders.Board.Held() {
+		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
+	}
+	slices.SortFunc(s.Held, func(a, b telemetry.Held) int { return strings.Compare(a.Class, b.Class) })
 	line := c.line.State()
 	s.Line = &telemetry.Line{State: string(line.Line), Reason: telemetry.Text(line.Reason), Since: telemetry.Time(line.Since)}
 	balance, level, at := c.purse.look()

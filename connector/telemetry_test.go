@@ -81,7 +81,7 @@ func TestMetricLabelsAreBoundedAndNoMetricIsMissing(t *testing.T) {
 		"smsbridge_dead_letters_total", "smsbridge_submit_results_total", "smsbridge_submit_latency_seconds", "smsbridge_submit_in_flight",
 		"smsbridge_line_held_ratio", "smsbridge_provider_request_duration_seconds", "smsbridge_push_requests_total",
 		"smsbridge_journal_commits_total",
-		"smsbridge_correlate_reports_total", "smsbridge_correlate_lag", "smsbridge_correlate_parked",
+		"smsbridge_commands_held_ratio", "smsbridge_correlate_reports_total", "smsbridge_correlate_lag", "smsbridge_correlate_parked",
 	} {
 		if !named[name] {
 			t.Errorf("no %s among %v", name, slices.Sorted(maps.Keys(named)))

@@ -25,7 +25,7 @@ func (r Roles) share(other Roles) bool {
 // Topics names the topics of one deployment.
 type Topics struct {
 	Commands, Results, Reports, Inbound, DeadLetter, Account string
-	Journal, Sendids, Pushes                                 string // internal
+	Journal, Sendids, Pushes, Control                        string // internal
 }
 
 // Topic is one of them as it should be: it is created so, told so to those who
@@ -38,6 +38,7 @@ type Topic struct {
 	Least       time.Duration // with less, Lost happens; 0: nothing does
 	Lost        string
 	Joined      bool              // with the commands; better with as many partitions, as that moves no data
+	Compact     bool              // better compacted: the latest record of each key matters, however old
 	Config      map[string]string // beside retention and cleanup
 }
 
@@ -94,6 +95,10 @@ func (t Topics) List(k Kept) []Topic {
 			Name: t.Pushes, Read: Roles{Correlate: true}, Write: Roles{Push: true}, Keep: 2 * reports,
 			Least: reports, Lost: "delivery reports that wait for their command are lost",
 		},
+		{
+			Name: t.Control, Read: Roles{Intake: true}, Compact: true, Keep: keepOutputs,
+			Least: keepOutputs, Lost: "what operators paused goes on, what they cancelled and still waits is submitted",
+		},
 	}
 }
 
@@ -132,10 +137,12 @@ const (
 	insyncReplicas = 3
 )
 
-// New is a topic as it is created. None is compacted: no key is what its record
-// is about.
+// New is a topic as it is created.
 func (n NewTopics) New(t Topic) kafkaio.NewTopic {
 	config := map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(t.Keep.Milliseconds(), 10)}
+	if t.Compact {
+		config = map[string]string{"cleanup.policy": "compact"}
+	}
 	maps.Copy(config, t.Config)
 	if n.Replicas >= insyncReplicas {
 		config["min.insync.replicas"] = insync

@@ -51,6 +51,9 @@ func check(ctx context.Context, stdout io.Writer) error {
 	if c.Life.Roles.Has("intake") {
 		checkProvider(ctx, list, c)
 	}
+	if c.Life.Roles.Has("push") && c.Push.SpoolDir == "" {
+		list.note("no spool (SMSBRIDGE_PUSH_SPOOL_DIR): pushes that come while Kafka is away are answered 503, and lost if the provider does not repeat them")
+	}
 	if list.failed {
 		return errChecks
 	}

@@ -27,8 +27,9 @@ func leastRights() []kfake.ACL {
 		permit(kmsg.ACLResourceTypeGroup, "smsbridge-correlate", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.sendids", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.pushes", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.control", kmsg.ACLOperationRead),
 	}
-	for _, topic := range topics[1:] {
+	for _, topic := range topics[1 : len(topics)-1] {
 		rules = append(rules, permit(kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationWrite))
 	}
 	return rules
@@ -47,7 +48,7 @@ func secured(t *testing.T, rules []kfake.ACL) []string {
 }
 
 // failed returns the lines of a check that are not ok, the provider's aside,
-// which is never there in these tests, and what it notes of logins.
+// which is never there in these tests, and what it notes of login and spool.
 func failed(t *testing.T, settings ...string) (lines []string) {
 	t.Helper()
 	p := start(t, []string{"check"}, settings...)
@@ -55,7 +56,7 @@ func failed(t *testing.T, settings ...string) (lines []string) {
 		t.Errorf("exit code %d", code)
 	}
 	for line := range strings.Lines(p.out.String()) {
-		if !strings.HasPrefix(line, "ok ") && !strings.Contains(line, "provider") && !strings.Contains(line, "no login") && !strings.HasPrefix(line, "smsbridge:") {
+		if !strings.HasPrefix(line, "ok ") && !strings.Contains(line, "provider") && !strings.Contains(line, "no login") && !strings.Contains(line, "no spool") && !strings.HasPrefix(line, "smsbridge:") {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
@@ -93,7 +94,7 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 
 func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	t.Parallel()
-	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
+	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes", "sms.bridge.control"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
 	for _, want := range []string{
 		"FAIL  topic sms.deadletter: does not exist; create it",
@@ -148,6 +149,7 @@ func TestCheckTellsWhatIsWrongOutsideOfTopics(t *testing.T) {
 		"account":          {[]string{broker, answering(t, "10,no such account", 0)}, "FAIL  provider knows us: code 10 "},
 		"balance":          {[]string{broker, answering(t, "0,0", 0)}, "FAIL  balance 0: nothing is left"},
 		"balance is low":   {[]string{broker, answering(t, "0,6", 0), "SMSBRIDGE_BALANCE_LOW=7"}, "note  balance 6 is below"},
+		"no spool":         {[]string{broker, well}, "note  no spool (SMSBRIDGE_PUSH_SPOOL_DIR)"},
 		"clock ahead":      {[]string{broker, answering(t, "0,6", -time.Hour)}, "FAIL  clock is within 30s of the provider's: it is 1h0m"},
 		"clock behind":     {[]string{broker, answering(t, "0,6", time.Minute)}, "FAIL  clock is within 30s"},
 	} {

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -72,38 +71,21 @@ func parseOrder(args []string) (order, error) {
 }
 
 // journalCommand looks at the journal or decides about halted partitions.
-func journalCommand(ctx context.Context, args []string, stdout, _ io.Writer) (err error) {
+func journalCommand(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	o, err := parseOrder(args)
 	if err != nil {
 		return err
 	}
-	c, err := config.Load()
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.DiscardHandler)
-	kafka, err := kafkaConfig(c, log)
-	if err != nil {
-		return err
-	}
-	operator, err := connector.NewOperator(connector.OperatorConfig{
-		Group: c.Kafka.Group, DedupeWindow: c.Commands.DedupeWindow, Kafka: kafka, Log: log, Topics: topicsOf(c),
+	return withOperator(ctx, func(operator *connector.Operator) error {
+		switch o.name {
+		case "adopt":
+			return adopt(ctx, operator, o, stdout)
+		case "accept-loss":
+			return acceptLoss(ctx, operator, o, stdout)
+		default:
+			return status(ctx, operator, o, stdout)
+		}
 	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, operator.Close()) }()
-	if err := operator.Reach(ctx); err != nil {
-		return err
-	}
-	switch o.name {
-	case "adopt":
-		return adopt(ctx, operator, o, c.Kafka.Group, stdout)
-	case "accept-loss":
-		return acceptLoss(ctx, operator, o, stdout)
-	default:
-		return status(ctx, operator, o, stdout)
-	}
 }
 
 // partitionStatus is one partition as it is printed.
@@ -167,7 +149,8 @@ func groups(all map[string]time.Time) string {
 	return strings.Join(list, ", ")
 }
 
-func adopt(ctx context.Context, operator *connector.Operator, o order, group string, stdout io.Writer) error {
+func adopt(ctx context.Context, operator *connector.Operator, o order, stdout io.Writer) error {
+	group := operator.Group()
 	if err := operator.Adopt(ctx, o.from); err != nil {
 		return err
 	}
@@ -212,6 +195,6 @@ func topicsOf(c config.Config) connector.Topics {
 	return connector.Topics{
 		Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
 		Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account,
-		Journal: c.Topics.Journal, Sendids: c.Topics.Sendids, Pushes: c.Topics.Pushes,
+		Journal: c.Topics.Journal, Sendids: c.Topics.Sendids, Pushes: c.Topics.Pushes, Control: c.Topics.Control,
 	}
 }

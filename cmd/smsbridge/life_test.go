@@ -219,16 +219,19 @@ func TestAWrongKafkaPasswordEndsItWithTheVariableNamed(t *testing.T) {
 }
 
 // count returns how many records a topic has now.
-func count(t *testing.T, broker, topic string) int {
+func count(t *testing.T, broker, topic string) int { return len(records(t, broker, topic)) }
+
+// records are all that stand on a topic.
+func records(t *testing.T, broker, topic string) (all []*kgo.Record) {
 	t.Helper()
 	client := newClient(t, broker, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	n, end := 0, sum(t, broker, topic)
-	for n < end && ctx.Err() == nil {
-		n += len(client.PollFetches(ctx).Records())
+	end := sum(t, broker, topic)
+	for len(all) < end && ctx.Err() == nil {
+		all = append(all, client.PollFetches(ctx).Records()...)
 	}
-	return n
+	return all
 }
 
 // sum adds up where the partitions of a topic end.

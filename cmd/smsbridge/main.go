@@ -27,6 +27,10 @@ const usage = `usage: smsbridge [command]
   check    validate the configuration, reach Kafka and the provider, send nothing
   topics   print the commands that create the topics and give the rights
   explain  COMMAND_ID | -to | -key | -metadata: all that happened to a command
+  pause, resume, cancel: hold the commands of a class, or of all, or call off what
+           waits; on every instance
+  audit    hold the promises against the topics
+  redrive  put the commands of chosen results on their topic again
   journal  status | adopt -from GROUP | accept-loss -partition N: look at halted
            partitions and decide about them
   config   print the effective configuration and every variable with its default
@@ -62,6 +66,11 @@ var tools = map[string]func(ctx context.Context, args []string, stdout, stderr i
 	"topics":  topicsCommand,
 	"journal": journalCommand,
 	"explain": explainCommand,
+	"pause":   pauseCommand,
+	"resume":  resumeCommand,
+	"cancel":  cancelCommand,
+	"audit":   auditCommand,
+	"redrive": redriveCommand,
 }
 
 func command(args []string, stdout, stderr io.Writer) error {

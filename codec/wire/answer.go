@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ type Answer struct {
 	SendID string // 14 or more digits, opaque; empty unless the code is "0"
 	// The provider's counts of numbers; zero unless the code is "0".
 	Invalid, Accepted, Blocked int
-	Text                       string // at most 200 characters, without control characters
+	Text                       string // at most 200 characters, without control characters and long digits
 }
 
 // ParseAnswer reads the answer line of a submit:
@@ -146,6 +147,10 @@ func firstLine(body []byte) (string, error) {
 	return "", unreadable("it is empty")
 }
 
+// longDigits may be a phone number that the provider repeats, and results, the
+// journal and logs of whoever reads them are no place for one. ASCII and full-width.
+var longDigits = regexp.MustCompile(`[0-9０-９]{7,}`)
+
 // cleanText makes the provider's message fit to be passed on: one line, bounded.
 func cleanText(s string) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -154,6 +159,7 @@ func cleanText(s string) string {
 		}
 		return r
 	}, s))
+	s = longDigits.ReplaceAllStringFunc(s, func(digits string) string { return strings.Repeat("*", utf8.RuneCountInString(digits)) })
 	if utf8.RuneCountInString(s) > maxAnswerText {
 		s = string([]rune(s)[:maxAnswerText])
 	}

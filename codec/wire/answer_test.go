@@ -42,6 +42,8 @@ func TestAnswerLineIsReadInEveryFormThatWasSeen(t *testing.T) {
 		"bare code of two characters":     {"13", Answer{Code: "13"}},
 		"unknown code":                    {"777,what", Answer{Code: "777", Text: "what"}},
 		"control characters in msg":       {"1,a\x00\x1b[31mb", Answer{Code: "1", Text: "a[31mb"}},
+		"a number in msg":                 {"3,号码13800000000，+86 １３９００００００００", Answer{Code: "3", Text: "号码***********，+86 ***********"}},
+		"few digits in msg":               {"2,余额不足:123456", Answer{Code: "2", Text: "余额不足:123456"}},
 		"long msg":                        {"1," + strings.Repeat("长", 1000), Answer{Code: "1", Text: strings.Repeat("长", 200)}},
 	} {
 		t.Run(name, func(t *testing.T) {

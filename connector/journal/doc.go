@@ -14,12 +14,21 @@
 //	commit.go    the one committer of fences and watermarks
 //	story.go     what the journal says about one command
 //	follow.go    the late answers of zombies, and revisions
+//	evidence.go  what a report shows of an unknown, and before when nothing is open
 //	tail.go      which part of the journal was written by others
 //	store.go     the ids that are remembered
 //	store_*.go   the same in a local folder, and what it claims to know
 //	record.go    the records' encoding
 //	metadata.go  what stands beside the committed offset
 //	model/       the protocol as a game, with every wrong rule found out
+//
+// # What it holds
+//
+// Of a command: its place, id and fingerprint, and of its attempts when they were
+// made and what the provider answered: no number, no text. A final done also holds
+// the result as it is published, since a repeated one must be the same bytes: with
+// the key and the metadata, which are the producer's, and what the provider said,
+// in which long digits are masked. So who may read the results may read this too.
 //
 // # Non-obvious
 //

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,5 +168,82 @@ func TestStoreOfAZombieClaimsNothingOfItsSuccessors(t *testing.T) {
 			t.Errorf("the repeat of what the successor sent is judged %+v", v)
 		}
 		_ = first.tenure.Close(first.ctx)
+	})
+}
+
+// TestZombieThatTakesOverLateReleasesNothingOfItsSuccessor: it joined, read what
+// was committed, slept, and lists the journal when its successor has submitted.
+func TestZombieThatTakesOverLateReleasesNothingOfItsSuccessor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster()
+		first := c.process(t, nil)
+		first.mustJoin(0)
+		_ = first.tenure.Close(first.ctx)
+
+		asleep, wake := make(chan struct{}), make(chan struct{})
+		late := c.process(t, func(cfg *Config) {
+			cfg.Reached = func(at string) {
+				if point(at) == afterRead {
+					close(asleep)
+					<-wake
+				}
+			}
+		})
+		over := make(chan error)
+		gen := c.generation()
+		go func() { over <- late.joinAs(gen, 0) }()
+		<-asleep
+
+		owner := c.process(t, nil)
+		l := owner.mustJoin(0)
+		err := owner.work(l, command(0), sms.ReportUnknown, func(Ref, bool) *sms.Submission {
+			close(wake)
+			if err := <-over; !errors.Is(err, ErrLost) {
+				t.Errorf("the late take-over: %v", err)
+			}
+			owner.die() // with the submit carried out
+			return nil
+		})
+		if err == nil {
+			t.Fatal("a dead process finished")
+		}
+		synctest.Wait()
+
+		heir := c.process(t, nil)
+		if err := heir.work(heir.mustJoin(0), command(0), sms.ReportUnknown, always); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.posts) != 1 || c.results[0].value != "c0 unknown 1" {
+			t.Errorf("posts %+v, results %+v", c.posts, c.results)
+		}
+		_ = heir.tenure.Close(heir.ctx)
+	})
+}
+
+// TestLateAnswerRevisesNothingOfWhichSomethingIsLost: what the journal still shows
+// of the command may be one part of two.
+func TestLateAnswerRevisesNothingOfWhichSomethingIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster()
+		startTrouble(t, c) // command 2 is fenced and without an answer
+		intentAt := int64(len(c.logs[0])) - 1
+		trouble[HaltUnreadable](c)
+		acceptLoss(t, c, 4)
+		p := c.process(t, nil)
+		l := p.mustJoin(0)
+		for i := l.Start(); i < 4; i++ {
+			if err := p.work(l, command(i), sms.ReportUnknown, always); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := record{kind: done, owner: 7, group: "smsbridge", ref: command(2), names: intentAt, came: *yes(command(2))}
+		c.append(0, r.encode(nil))
+		show(t, c, command(2), 0, "x")
+		if r := next(t, p); r != nil {
+			t.Errorf("revision %+v", r)
+		}
+		_ = p.tenure.Close(p.ctx)
 	})
 }

@@ -19,6 +19,7 @@ type Config struct {
 	Provider Provider
 	Line     *Line // its Run runs
 	Rate     *Rate
+	Orders   Orders // of operators; nil: there are none
 
 	Account       string   // alias in results
 	Group         string   // consumer group that the commands come by, for traces
@@ -34,6 +35,25 @@ type Config struct {
 	Meter  metric.Meter
 	Tracer trace.Tracer
 }
+
+// Orders are what operators have told to hold or to cancel.
+type Orders interface {
+	// Standing is what stands for a command now, and a channel that is closed when
+	// that may have changed. It is asked before every request, and must be quick.
+	Standing(cmd *sms.Command) (Order, <-chan struct{})
+}
+
+// Order of an operator about a command.
+type Order uint8
+
+const (
+	// Proceed with it: the usual.
+	Proceed Order = iota
+	// Hold it until something changes or its validity ends.
+	Hold
+	// Cancel what of it was not submitted yet.
+	Cancel
+)
 
 // Retry says how a part that was not sent is tried again.
 type Retry struct {

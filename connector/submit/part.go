@@ -50,6 +50,8 @@ func (j *journey) travel(ctx, work context.Context) (sms.Submission, error) {
 		case err == nil:
 		case errors.Is(err, errExpired):
 			j.end(sms.Expired, j.lastReason(sms.ValidityExpired))
+		case errors.Is(err, errCancelled):
+			j.end(sms.Cancelled, sms.CancelledReason)
 		case errors.Is(err, errNotDurable), j.doubts == 0:
 			return sms.Submission{}, err
 		default:
@@ -103,11 +105,11 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 	if err := j.mayStillPost(ctx); err != nil {
 		return verdict{}, release(work, permit, err)
 	}
-	if !j.config.Line.stands(&t) || !permit.Valid() {
+	if !j.config.Line.stands(&t) || !permit.Valid() || !j.proceeds() {
 		return verdict{fate: unposted}, release(work, permit, nil)
 	}
 	v := j.post(work, func() bool {
-		return permit.Valid() && j.config.Line.stands(&t) && time.Now().Before(j.plan.expires)
+		return permit.Valid() && j.config.Line.stands(&t) && j.proceeds() && time.Now().Before(j.plan.expires)
 	})
 	// The line first: what it hears must stop others now, not when Kafka has
 	// acknowledged.
@@ -115,23 +117,44 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 	return v, j.close(work, permit, v, t.trial)
 }
 
-// reachLine waits until the line lets somebody through.
+// reachLine waits until the operator and the line let it through.
 func (j *journey) reachLine(ctx context.Context) error {
 	for {
 		if err := j.mayStillPost(ctx); err != nil {
 			return err
 		}
+		order, changed := j.order()
 		moved := j.config.Line.closed()
-		if moved == nil {
+		switch {
+		case order == Cancel:
+			return errCancelled
+		case order == Hold:
+			moved = nil // the line is not what it waits for
+		case moved == nil:
 			return nil
 		}
 		if reason := j.config.Line.State().Reason; reason != "" {
 			j.last = reason
 		}
-		if err := await(ctx, moved, j.plan.expires); err != nil {
+		if err := await(ctx, moved, changed, j.plan.expires); err != nil {
 			return err
 		}
 	}
+}
+
+// order is what stands for the command now, and a channel that is closed when
+// that may have changed.
+func (j *journey) order() (Order, <-chan struct{}) {
+	if j.config.Orders == nil {
+		return Proceed, nil
+	}
+	return j.config.Orders.Standing(j.cmd)
+}
+
+// proceeds reports whether no operator has held or cancelled the command.
+func (j *journey) proceeds() bool {
+	order, _ := j.order()
+	return order == Proceed
 }
 
 // pay waits for the rate, once for each request that is made.

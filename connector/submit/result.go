@@ -186,6 +186,8 @@ func detailOf(status sms.Status, reason sms.Reason) string {
 			return "not submitted: its validity was over"
 		}
 		return "not submitted: its validity ended while it waited; the reason says for what"
+	case sms.Cancelled:
+		return "not submitted: an operator cancelled it"
 	case sms.Unknown:
 		return "may have been sent: the provider's answer was not received"
 	case sms.Invalid:

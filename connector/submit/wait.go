@@ -10,6 +10,9 @@ import (
 // validity. It never leaves this package: the command's result says it.
 var errExpired = errors.New("validity expired")
 
+// errCancelled ends the way of a command that an operator cancelled.
+var errCancelled = errors.New("cancelled")
+
 // enterGate takes a place in gate, a channel whose capacity is the number of
 // places.
 func enterGate(ctx context.Context, gate chan struct{}, until time.Time) error {
@@ -30,12 +33,14 @@ func enterGate(ctx context.Context, gate chan struct{}, until time.Time) error {
 	}
 }
 
-// await waits for done to be closed.
-func await(ctx context.Context, done <-chan struct{}, until time.Time) error {
+// await waits for one of two channels to be closed; nil never is.
+func await(ctx context.Context, one, other <-chan struct{}, until time.Time) error {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
-	case <-done:
+	case <-one:
+		return nil
+	case <-other:
 		return nil
 	case <-timer.C:
 		return errExpired

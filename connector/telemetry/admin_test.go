@@ -108,6 +108,8 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 				Version: "1.2.3", Instance: "i-1", Account: "shop", StartedAt: Time(at),
 				Line:       &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
 				Balance:    &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
+				Held:       []Held{{Class: "marketing", Since: Time(at)}},
+				Reports:    &Reports{Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}}},
 				Spool:      &Spool{Bytes: 700, MaxBytes: 1000, Waiting: 2, OldestAt: Time(at), Failing: "the spool is full"},
 				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Reason: "journal_lost"}},
 			}
@@ -122,6 +124,8 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		"line":{"state":"held","reason":"insufficient_balance","since":"2026-03-03T21:06:07.089Z"},
 		"balance":{"amount":"0.50","unit":"messages","level":"exhausted","at":"2026-03-03T21:06:07.089Z"},
 		"spool":{"bytes":700,"max_bytes":1000,"waiting":2,"oldest_at":"2026-03-03T21:06:07.089Z","set_aside":0,"failing":"the spool is full","blocked":null},
+		"held":[{"class":"marketing","since":"2026-03-03T21:06:07.089Z"}],
+		"reports":{"halted":null,"partitions":[{"partition":1,"lag":5,"parked":2,"restoring":9,"halted":"newer"}]},
 		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"reason":"journal_lost"}],
 		"ready":true,"not_ready":null}`
 	if err := json.Unmarshal([]byte(text), &want); err != nil {

@@ -14,6 +14,7 @@ type Status struct {
 	StartedAt  Time        `json:"started_at"`
 	Line       *Line       `json:"line"`       // null where nothing is submitted
 	Balance    *Balance    `json:"balance"`    // likewise
+	Held       []Held      `json:"held"`       // classes that an operator paused
 	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
 	Reports    *Reports    `json:"reports"`    // null where none are correlated
@@ -39,6 +40,12 @@ type Line struct {
 	State  string `json:"state"` // open or held
 	Reason Text   `json:"reason"`
 	Since  Time   `json:"since"`
+}
+
+// Held is a class whose commands wait until an operator resumes them.
+type Held struct {
+	Class string `json:"class"`
+	Since Time   `json:"since"`
 }
 
 // Balance is what the provider last said about the account.

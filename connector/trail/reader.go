@@ -60,6 +60,12 @@ func (r Reader) Partition(ctx context.Context, topic string, partition int, s Sp
 	if err != nil {
 		return err
 	}
+	return r.between(ctx, topic, partition, from, to, visit)
+}
+
+// between visits the records of one partition from an offset up to, without,
+// another one.
+func (r Reader) between(ctx context.Context, topic string, partition int, from, to int64, visit func(*kafkaio.Record) error) error {
 	f := r.Kafka.Fetcher(kafkaio.FetchConfig{Topic: topic, Partition: partition, Offset: from, MaxBytes: fetchBytes})
 	for f.Position() < to {
 		records, err := f.Next(ctx)

@@ -71,6 +71,40 @@ var mutants = []mutant{
 		"connector/journal/ledger.go", "first, ok := l.repeats(id, ref); ok {", "first, ok := l.repeats(id, ref); ok && id == (idHash{}) {",
 	}}, chaos},
 
+	{"a zombie's late decision unbars an id", []edit{{
+		"connector/journal/takeover.go", "&& !old.yields(r.status, r.revision) {", "&& old.revision > r.revision {",
+	}}, crash("TestLateDecisionOfAZombieDoesNotUnbarAnAcceptedID")},
+	{"a zombie's store claims its successor's ids", []edit{{
+		"connector/journal/store_claim.go", "Position: l.resumed,", "Position: l.metadata().Replay,",
+	}}, crash("TestStoreOfAZombieClaimsNothingOfItsSuccessors")},
+	{"release by one who may be a zombie", []edit{{
+		"connector/journal/order.go", "err := t.confirm(ctx)", "err := error(nil)",
+	}}, crash("TestZombieThatTakesOverLateReleasesNothingOfItsSuccessor")},
+	{"late answer to what may be lost in part", []edit{{
+		"connector/journal/story.go", "\tif s.lost {\n", "\tif s.lost && len(s.attempts) == 0 {\n",
+	}}, crash("TestLateAnswerRevisesNothingOfWhichSomethingIsLost")},
+
+	{"evidence overrides an answer", []edit{{
+		"connector/journal/evidence.go", "if t.yes != nil || t.doubts == 0 {", "if t.inferred {",
+	}}, crash("TestEvidenceSaysNothingWhereNothingIsInDoubt")},
+	{"evidence about another command at the offset", []edit{{
+		"connector/journal/follow.go", "if s == nil || s.ref != r.ref {", "if s == nil {",
+	}}, crash("TestEvidenceSaysNothingWhereNothingIsInDoubt")},
+	{"evidence used while something is open", []edit{{
+		"connector/evidence/index.go", " || !x.settledBeyond(taken.Add(Slack)) {", " {",
+	}}, inferred},
+	{"evidence for one of two doubts", []edit{{
+		"connector/evidence/index.go", "\t\tif only != nil {\n\t\t\treturn Doubt{}, false\n\t\t}\n", "",
+	}}, inferred},
+	{"evidence by clocks that agree", []edit{{
+		"connector/evidence/index.go",
+		"taken.Before(c.From.Add(-Slack)) || taken.After(x.end(&c.Doubt).Add(Slack))",
+		"taken.Before(c.From) || taken.After(x.end(&c.Doubt))",
+	}}, inferred},
+	inModel("evidence for whichever part is in doubt", "EvidenceForAnyPart"),
+	inModel("evidence told by whoever has it", "EvidenceByNonOwner"),
+	inModel("evidence not followed", "EvidenceIgnored"),
+
 	inModel("journal end listed before joining", "EndBeforeJoin"),
 	inModel("replay before joining", "ReplayBeforeJoin"),
 	inModel("released matched by attempt", "ReleasedByAttempt"),
@@ -104,8 +138,8 @@ var mutants = []mutant{
 
 	{"200 before the ack", []edit{{
 		"connector/push/handler.go",
-		"\terr := s.guarded(ctx, func() error { return publish(ctx) })\n",
-		"\tvar err error\n\tgo s.guarded(ctx, func() error { return publish(ctx) })\n",
+		"\terr := s.guarded(ctx, func() error { return s.Sink.Keep(ctx, p) })\n",
+		"\tvar err error\n\tgo s.guarded(ctx, func() error { return s.Sink.Keep(ctx, p) })\n",
 	}}, guard{folder: "connector/push", tests: "TestNothingBut200BeforeThePushIsDurable"}},
 	{"a number in a log line", []edit{{
 		"connector/command.go",
@@ -118,6 +152,9 @@ var mutants = []mutant{
 var chaos = guard{folder: "connector/journal", tests: "TestRandomFaultsBreakNoPromise", flags: "-seeds 1500"}
 
 var acks = guard{folder: "connector/kafkaio", tests: "TestRecordsAreAcknowledgedByAllReplicas"}
+
+// inferred is random histories of submits, doubts and reports.
+var inferred = guard{folder: "connector/evidence", tests: "TestNothingIsEverInferredWrongly", flags: "-histories 2400"}
 
 // crash is tests of the journal's real code under one fault.
 func crash(tests string) guard { return guard{folder: "connector/journal", tests: tests} }

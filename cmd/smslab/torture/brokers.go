@@ -62,6 +62,12 @@ func (r *run) strikeBroker(ctx context.Context, b blow) error {
 	if err := r.broker(ctx, r.BrokerStart, b.brokers, (*lab.Process).Thaw); err != nil {
 		return err
 	}
+	// A broker that was started answers when it has read what it holds.
+	for _, err := r.recorder.Lag(ctx); err != nil; _, err = r.recorder.Lag(ctx) {
+		if err := lab.Pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
 	r.recorder.Note(trial.Event{Kind: b.kind, Instance: fmt.Sprint(b.brokers), At: at, Until: time.Now()})
 	return nil
 }

@@ -100,7 +100,8 @@ func (r *run) raise(ctx context.Context) error {
 		Settings: map[string]string{
 			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "SHUTDOWN_GRACE": grace.String(), "RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
 			// Short, so that what nobody reported on, and reports of unknown submits, are seen in one run.
-			"ORPHAN_AFTER": "20s", "REPORT_DEADLINE": "45s",
+			// A sendid is forgotten after two deadlines, which must not end in an outage.
+			"ORPHAN_AFTER": "20s", "REPORT_DEADLINE": (45*time.Second + 3*r.Outage*time.Duration(min(r.Outages, 1))).String(),
 		},
 		Provider: []string{
 			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-mo-hostile", "0.5", "-push-query", "0.1",
@@ -157,6 +158,11 @@ func (r *run) torment(ctx context.Context) error {
 	}
 	if r.ProviderFaults {
 		if err := r.stage.Provider.Faults(ctx, peace); err != nil {
+			return err
+		}
+	}
+	if r.Joins > 0 { // pushes may wait in its spool
+		if err := r.stage.Connectors[r.Connectors].Start(); err != nil {
 			return err
 		}
 	}

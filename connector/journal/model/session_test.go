@@ -215,7 +215,7 @@ func (w *world) ack(n, p int) {
 	l.answered++
 	l.acked = max(l.acked, m.pos+1)
 	k := &l.works[m.rec.off]
-	switch m.rec.kind {
+	switch m.rec.kind { //nolint:exhaustive // no session writes evidence
 	case intent:
 		k.intent = m.pos
 		k.stage = written

@@ -1,0 +1,113 @@
+package control
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"smsbridge/codec/sms"
+	"smsbridge/connector/kafkaio"
+	"smsbridge/connector/submit"
+)
+
+// Board is what operators have ordered and not taken back.
+type Board struct {
+	mu    sync.Mutex // of whoever changes it
+	state atomic.Pointer[state]
+}
+
+// state is never changed, only replaced.
+type state struct {
+	held    map[sms.Class]time.Time // since when
+	newer   bool                    // there is an order that only a newer program understands
+	cancels map[string]Cancellation // by key
+	changed chan struct{}           // closed when it was replaced
+}
+
+// NewBoard returns an empty board.
+func NewBoard() *Board {
+	b := &Board{}
+	b.state.Store(&state{changed: make(chan struct{})})
+	return b
+}
+
+// Standing implements submit.Orders.
+func (b *Board) Standing(cmd *sms.Command) (submit.Order, <-chan struct{}) {
+	s := b.state.Load()
+	for _, c := range s.cancels {
+		if c.fits(cmd) {
+			return submit.Cancel, s.changed
+		}
+	}
+	if _, held := s.held[cmd.Class]; held || s.newer {
+		return submit.Hold, s.changed
+	}
+	return submit.Proceed, s.changed
+}
+
+// Held lists the classes that are held, and since when.
+func (b *Board) Held() map[sms.Class]time.Time {
+	s := b.state.Load()
+	held := maps.Clone(s.held)
+	if s.newer {
+		held = make(map[sms.Class]time.Time, len(Classes))
+		for _, class := range Classes {
+			held[class] = s.held[class]
+		}
+	}
+	return held
+}
+
+// Stale lists the keys of cancellations that are over.
+func (b *Board) Stale(now time.Time) []string {
+	var keys []string
+	for key, c := range b.state.Load().cancels {
+		if c.Over(now) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// take puts a record of the topic on the board.
+func (b *Board) take(rec *kafkaio.Record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.state.Load()
+	next := &state{held: maps.Clone(old.held), newer: old.newer, cancels: maps.Clone(old.cancels), changed: make(chan struct{})}
+	if next.held == nil {
+		next.held, next.cancels = make(map[sms.Class]time.Time), make(map[string]Cancellation)
+	}
+	err := next.apply(rec)
+	b.state.Store(next)
+	close(old.changed)
+	return err
+}
+
+func (s *state) apply(rec *kafkaio.Record) error {
+	key := string(rec.Key)
+	class := sms.Class(strings.TrimPrefix(key, classKey))
+	if rec.Value == nil { // taken back
+		delete(s.cancels, key)
+		delete(s.held, class)
+		return nil
+	}
+	o, err := decode(rec)
+	switch {
+	case errors.Is(err, errNewer):
+		s.newer = true
+		return err
+	case err != nil:
+		return err
+	case o.Cancel != nil:
+		s.cancels[key] = *o.Cancel
+	case *o.Hold:
+		s.held[class] = o.At
+	default:
+		delete(s.held, class)
+	}
+	return nil
+}
