@@ -67,7 +67,7 @@ kafka-down: ## stop it and forget its data
 .PHONY: conformance
 conformance: ## run kafkaio's tests on a real Kafka: that of kafka-up, else one for the occasion
 	deploy/kafka/kafka.sh with go test $(RACE) $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m ./connector/kafkaio
-	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m -run OnRealKafka ./cmd/smsbridge
+	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 15m -run OnRealKafka ./cmd/smsbridge
 
 .PHONY: clean
 clean: ## remove what was built
