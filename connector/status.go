@@ -28,7 +28,7 @@ func (c *Connector) status() telemetry.Status {
 	if !c.cfg.Roles.Intake {
 		return s
 	}
-	for class, since := range c.orders.Board.Held() {
+	for class, since := range c.board.Held() {
 		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
 	}
 	slices.SortFunc(s.Held, func(a, b telemetry.Held) int { return strings.Compare(a.Class, b.Class) })
