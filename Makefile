@@ -34,6 +34,17 @@ check: lint test ## lint and test: what a change must pass
 build: ## build bin/smsbridge and bin/smslab
 	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./cmd/smsbridge ./cmd/smslab
 
+VERSION ?= development
+OUT ?= $(BIN)
+
+.PHONY: release
+release: ## build smsbridge and smslab as a release of VERSION into OUT: the same source gives the same bytes everywhere
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.release=$(VERSION)' -o $(OUT)/ ./cmd/smsbridge ./cmd/smslab
+
+.PHONY: reproducible
+reproducible: ## build the release twice, in two folders and without a cache, and compare the bytes
+	deploy/reproducible.sh
+
 .PHONY: bench
 bench: build ## measure the connector beside a lean loop without guarantees, in one run
 	$(BIN)/smslab bench
@@ -67,7 +78,28 @@ kafka-down: ## stop it and forget its data
 .PHONY: conformance
 conformance: ## run kafkaio's tests on a real Kafka: that of kafka-up, else one for the occasion
 	deploy/kafka/kafka.sh with go test $(RACE) $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m ./connector/kafkaio
-	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m -run OnRealKafka ./cmd/smsbridge
+	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 15m -run OnRealKafka ./cmd/smsbridge
+
+.PHONY: page
+page: ## see that the status page works in a real browser (Chromium); PAGE_SHOTS=DIR takes pictures
+	go test -tags chromium -count=1 -run Chromium ./connector/telemetry
+
+.PHONY: alerts
+alerts: ## test the alert rules' times with promtool (package prometheus)
+	promtool check config --syntax-only deploy/prometheus/prometheus.yaml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+
+.PHONY: monitoring
+monitoring: build alerts ## let a real Prometheus see every alert fire by its cause, and ask it every query of the dashboard
+	go test -tags monitoring -count=1 -v -timeout 20m ./deploy/prometheus
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is called (asks vuln.go.dev)
+	CGO_ENABLED=0 go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./cmd/...
+
+.PHONY: licenses
+licenses: ## list the licences of everything in the program anew
+	CGO_ENABLED=0 go run github.com/google/go-licenses@v1.6.0 report --ignore smsbridge ./cmd/smsbridge 2>/dev/null | cut -d, -f1,3 | LC_ALL=C sort >deploy/licenses.csv
 
 .PHONY: clean
 clean: ## remove what was built

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -46,11 +47,22 @@ func (m *metrics) deadLetter(ctx context.Context, source string, cause error) {
 		attribute.String("source", source), attribute.String("cause", causeKind(cause))))
 }
 
+// begin lets the series of every dead letter there can be begin at 0: the first
+// one would not be seen as an increase otherwise.
+func (m *metrics) begin() {
+	for _, source := range []string{fromCommand, fromPush(push.Report), fromPush(push.Inbound)} {
+		for _, cause := range []string{unreadable, decoderFailed} {
+			m.deadLetters.Add(context.Background(), 0, metric.WithAttributes(
+				attribute.String("source", source), attribute.String("cause", cause)))
+		}
+	}
+}
+
 // newMetrics makes the instruments. What can be looked at is not counted again
 // but observed.
 func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 	m := &metrics{}
-	errs := make([]error, 8)
+	errs := make([]error, 10)
 	m.deadLetters, errs[0] = meter.Int64Counter("smsbridge.dead_letters", metric.WithUnit("{record}"),
 		metric.WithDescription("Records and pushes that went to the dead letters, by source and cause."))
 	consumed, err := meter.Int64ObservableCounter("messaging.client.consumed.messages", metric.WithUnit("{message}"),
@@ -71,12 +83,17 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 	halted, err := meter.Int64ObservableGauge("smsbridge.partition.halted", metric.WithUnit("1"),
 		metric.WithDescription("1 for a partition that stands still until somebody decides, else 0."))
 	errs[6] = err
+	oldest, err := meter.Float64ObservableGauge("smsbridge.partition.oldest", metric.WithUnit("s"),
+		metric.WithDescription("Age of the oldest fetched command that is not finished, by partition; 0 where there is none."))
+	errs[7] = err
+	errs[8] = c.newGauges(meter)
 	held, err := meter.Int64ObservableGauge("smsbridge.commands.held", metric.WithUnit("1"),
 		metric.WithDescription("1 for a class whose commands an operator holds, else 0."))
-	errs[7] = err
+	errs[9] = err
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	m.begin()
 
 	messaging := metric.WithAttributeSet(attribute.NewSet(
 		semconv.MessagingSystemKafka,
@@ -93,6 +110,7 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			o.ObserveInt64(lag, p.Lag, partition)
 			o.ObserveInt64(inFlight, int64(p.InFlight), partition)
 			o.ObserveInt64(halted, oneIf(p.Halted), partition)
+			o.ObserveFloat64(oldest, age(time.Time(p.Oldest)), partition)
 		}
 		if c.board != nil {
 			standing := c.board.Held()
@@ -102,8 +120,16 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			}
 		}
 		return nil
-	}, consumed, running, generations, lag, inFlight, halted, held)
+	}, consumed, running, generations, lag, inFlight, halted, oldest, held)
 	return m, err
+}
+
+// age is in seconds; no time has none.
+func age(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(at).Seconds())
 }
 
 func oneIf(b bool) int64 {

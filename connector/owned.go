@@ -1,9 +1,11 @@
 package connector
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
+	"smsbridge/connector/journal"
 	"smsbridge/connector/telemetry"
 )
 
@@ -51,8 +53,8 @@ func (o *owned) status() []telemetry.Partition {
 	defer o.mu.Unlock()
 	list := make([]telemetry.Partition, 0, len(o.parts))
 	for id, p := range o.parts {
-		if halt := p.ledger.Halted(); halt != nil {
-			list = append(list, telemetry.Partition{Partition: id, Watermark: p.ledger.Start(), Halted: true, Reason: telemetry.Text(halt.Error())})
+		if err := p.ledger.Halted(); err != nil {
+			list = append(list, haltedPartition(id, p.ledger.Start(), err))
 			continue
 		}
 		mark := p.window.Watermark()
@@ -61,8 +63,17 @@ func (o *owned) status() []telemetry.Partition {
 			Lag:       max(0, p.fetcher.HighWatermark()-mark),
 			InFlight:  p.window.Pending(),
 			Watermark: mark,
+			Oldest:    telemetry.Time(p.window.Oldest()),
 		})
 	}
 	slices.SortFunc(list, func(a, b telemetry.Partition) int { return a.Partition - b.Partition })
 	return list
+}
+
+func haltedPartition(id int, watermark int64, err error) telemetry.Partition {
+	p := telemetry.Partition{Partition: id, Watermark: watermark, Halted: true, Detail: telemetry.Text(err.Error())}
+	if halt, ok := errors.AsType[*journal.Halt](err); ok {
+		p.Reason, p.Detail, p.Remedy = telemetry.Text(halt.Reason), telemetry.Text(halt.Err.Error()), telemetry.Text(halt.Reason.Remedy())
+	}
+	return p
 }

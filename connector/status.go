@@ -28,6 +28,9 @@ func (c *Connector) status() telemetry.Status {
 	if !c.cfg.Roles.Intake {
 		return s
 	}
+	for _, o := range c.submitter.Outcomes() {
+		s.Outcomes = append(s.Outcomes, telemetry.Outcome{Status: string(o.Status), Reason: telemetry.Text(o.Reason), Count: o.Number})
+	}
 	for class, since := range c.board.Held() {
 		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
 	}

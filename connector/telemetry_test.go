@@ -80,7 +80,7 @@ func TestMetricLabelsAreBoundedAndNoMetricIsMissing(t *testing.T) {
 		"smsbridge_partition_lag", "smsbridge_partition_in_flight", "smsbridge_partition_halted_ratio",
 		"smsbridge_dead_letters_total", "smsbridge_submit_results_total", "smsbridge_submit_latency_seconds", "smsbridge_submit_in_flight",
 		"smsbridge_line_held_ratio", "smsbridge_provider_request_duration_seconds", "smsbridge_push_requests_total",
-		"smsbridge_journal_commits_total",
+		"smsbridge_journal_commits_total", "smsbridge_partition_oldest_seconds", "smsbridge_ready_ratio", "smsbridge_kafka_usable_ratio", "smsbridge_balance", "smsbridge_balance_low_ratio",
 		"smsbridge_commands_held_ratio", "smsbridge_correlate_reports_total", "smsbridge_correlate_lag", "smsbridge_correlate_parked",
 	} {
 		if !named[name] {

@@ -187,7 +187,10 @@ func TestOnRealKafkaTheToolsNeedExactlyTheirRights(t *testing.T) {
 		t.Helper()
 		put("bridge.journal", []byte{1, 200}) // a loss, to be accepted
 		for _, args := range [][]string{
-			{"explain", "c"}, {"audit"}, {"redrive", "-status", "failed", "-yes"}, {"journal", "status"},
+			{"explain", "c"},
+			{"audit"},
+			{"redrive", "-status", "failed", "-yes"},
+			{"journal", "status"},
 			{"journal", "accept-loss", "-partition", "1", "-yes"},
 		} {
 			p := start(t, args, settings...)

@@ -33,6 +33,8 @@ func run(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	problems := &telemetry.Problems{}
+	log = problems.Over(log)
 	c.ReportSecrets(log)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -48,6 +50,7 @@ func run(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	wiring.Instance = who
+	wiring.Admin.Problems = problems
 	log.Info("started", "version", release, "instance", who, "group", c.Kafka.Group, "commands", c.Topics.Commands)
 	defer context.AfterFunc(ctx, func() { log.Info("stopping", "grace", c.Life.ShutdownGrace.String()) })()
 	err = connector.Run(ctx, wiring)

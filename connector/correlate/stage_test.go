@@ -222,11 +222,15 @@ type event struct {
 // reports reads all that was published so far, in the order of their topic.
 func (s *stage) reports() []event {
 	s.t.Helper()
-	var events []event
-	for _, r := range s.records(reportsTopic) {
+	return decodeEvents(s.t, s.records(reportsTopic))
+}
+
+func decodeEvents(t *testing.T, records []*kgo.Record) (events []event) {
+	t.Helper()
+	for _, r := range records {
 		var e event
 		if err := json.Unmarshal(r.Value, &e); err != nil {
-			s.t.Fatal(err)
+			t.Fatal(err)
 		}
 		e.at, e.value = r.Timestamp, string(r.Value)
 		events = append(events, e)

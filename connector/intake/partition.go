@@ -87,7 +87,7 @@ func (p *Partition) register(ctx context.Context, rec kafkaio.Record) error {
 			return context.Cause(ctx)
 		}
 	}
-	it := &item{partition: p, seq: p.cfg.Window.Add(rec.Offset, size), work: p.cfg.Open(rec)}
+	it := &item{partition: p, seq: p.cfg.Window.Add(rec.Offset, size, rec.Time), work: p.cfg.Open(rec)}
 	p.enqueue(it, rec.Key)
 	return nil
 }

@@ -1,6 +1,9 @@
 package intake
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Window holds the records of one partition that were fetched and are not
 // committed yet, in the order of their offsets. Records finish in any order; the
@@ -23,6 +26,7 @@ type Window struct {
 type entry struct {
 	offset int64
 	size   int
+	at     time.Time
 	done   bool
 }
 
@@ -39,15 +43,15 @@ func NewWindow(start int64, maxRecords, maxBytes int) *Window {
 	}
 }
 
-// Add registers a record, which must stand behind all earlier ones, and returns
-// the number by which Finish knows it.
-func (w *Window) Add(offset int64, size int) uint64 {
+// Add registers a record of that time, which must stand behind all earlier ones,
+// and returns the number by which Finish knows it.
+func (w *Window) Add(offset int64, size int, at time.Time) uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.count == len(w.entries) {
 		w.grow()
 	}
-	w.entries[(w.head+w.count)%len(w.entries)] = entry{offset: offset, size: size}
+	w.entries[(w.head+w.count)%len(w.entries)] = entry{offset: offset, size: size, at: at}
 	w.count++
 	w.bytes += size
 	w.next = offset + 1
@@ -91,6 +95,17 @@ func (w *Window) Watermark() int64 {
 		return w.next
 	}
 	return w.entries[w.head].offset
+}
+
+// Oldest is the time of the record at the watermark, the zero time where none is
+// unfinished.
+func (w *Window) Oldest() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count == 0 {
+		return time.Time{}
+	}
+	return w.entries[w.head].at
 }
 
 // Pending is the number of records between the watermark and the last one

@@ -3,6 +3,7 @@ package intake
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 func TestWatermarkNeverPassesAnUnfinishedRecord(t *testing.T) {
@@ -17,7 +18,7 @@ func TestWatermarkNeverPassesAnUnfinishedRecord(t *testing.T) {
 			switch {
 			case rnd.IntN(2) == 0:
 				next += int64(rnd.IntN(3)) // a gap, sometimes
-				open[w.Add(next, 10)] = next
+				open[w.Add(next, 10, time.Time{})] = next
 				next++
 			case rnd.IntN(10) == 0:
 				next += int64(rnd.IntN(4))
@@ -52,14 +53,14 @@ func TestWindowIsFullByRecordsOrBytesButPassesALoneGiant(t *testing.T) {
 	if w.full(5000) {
 		t.Fatal("a lone record must pass however large it is")
 	}
-	a := w.Add(0, 60)
+	a := w.Add(0, 60, time.Time{})
 	if w.full(40) {
 		t.Fatal("100 bytes fit")
 	}
 	if !w.full(41) {
 		t.Fatal("101 bytes do not fit")
 	}
-	b := w.Add(1, 10)
+	b := w.Add(1, 10, time.Time{})
 	if !w.full(0) {
 		t.Fatal("two records are the limit")
 	}
@@ -70,5 +71,24 @@ func TestWindowIsFullByRecordsOrBytesButPassesALoneGiant(t *testing.T) {
 	w.Finish(a)
 	if w.full(0) || w.Watermark() != 2 {
 		t.Fatalf("the window is empty, watermark %d", w.Watermark())
+	}
+}
+
+func TestOldestIsTheRecordThatHoldsTheWatermark(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w := NewWindow(0, 10, 1000)
+	if got := w.Oldest(); !got.IsZero() {
+		t.Errorf("an empty window has the oldest of %v", got)
+	}
+	first := w.Add(0, 1, start)
+	second := w.Add(1, 1, start.Add(time.Second))
+	w.Finish(second)
+	if got := w.Oldest(); !got.Equal(start) {
+		t.Errorf("oldest is of %v while the first is unfinished", got)
+	}
+	w.Finish(first)
+	if got := w.Oldest(); !got.IsZero() {
+		t.Errorf("oldest is of %v though all is finished", got)
 	}
 }

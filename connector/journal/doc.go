@@ -18,6 +18,7 @@
 //	tail.go      which part of the journal was written by others
 //	store.go     the ids that are remembered
 //	store_*.go   the same in a local folder, and what it claims to know
+//	entry.go     records as the tools read them
 //	record.go    the records' encoding
 //	metadata.go  what stands beside the committed offset
 //	model/       the protocol as a game, with every wrong rule found out

@@ -21,6 +21,8 @@ type Entry struct {
 	Intent     int64           // position of the intent that is released or answered; -1: none
 	Submission *sms.Submission // what came of that intent, nil where nothing is said of it
 
+	SendID string // evidence
+
 	Status   sms.Status // finals
 	Revision int        // finals
 }
@@ -34,6 +36,7 @@ const (
 	ReleasedEntry EntryKind = "released" // an intent was not and will never be submitted
 	DoneEntry     EntryKind = "done"     // what came of an intent
 	FinalEntry    EntryKind = "final"    // what came of the command, and perhaps of its last intent
+	EvidenceEntry EntryKind = "evidence" // a delivery report shows that a part in doubt was accepted
 	OtherEntry    EntryKind = "other"
 )
 
@@ -61,6 +64,8 @@ func ReadEntry(value []byte) (Entry, error) {
 		if r.about() {
 			e.Intent, e.Submission = r.names, &r.came
 		}
+	case evidence:
+		e.Kind, e.SendID = EvidenceEntry, r.sendid
 	default:
 	}
 	return e, nil

@@ -53,6 +53,9 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 	}
 	for _, r := range refusals {
 		s.byRefusal[r] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", string(r))))
+		if faults[1] == nil {
+			s.refusals.Add(context.Background(), 0, s.byRefusal[r]) // the first one is an increase
+		}
 	}
 	for _, c := range []string{limitOfAll, limitOfParty} {
 		s.byClosed[c] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", c)))

@@ -1,8 +1,11 @@
 package submit
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -14,19 +17,45 @@ import (
 // metrics counts. Attribute sets are made once: there are few, and making one
 // costs more than counting.
 type metrics struct {
-	results  metric.Int64Counter
 	attempts metric.Int64Counter
 	retries  metric.Int64Counter
 	latency  metric.Float64Histogram
 
-	byOutcome map[outcome][]metric.AddOption
-	byFate    [lineFault + 1][]metric.AddOption
-	byClass   map[sms.Class][]metric.RecordOption
+	results map[outcome]*result
+	byFate  [lineFault + 1][]metric.AddOption
+	byClass map[sms.Class][]metric.RecordOption
 }
 
 type outcome struct {
 	status sms.Status
 	reason sms.Reason
+}
+
+// result counts one outcome. It is what /metrics and the status page both read.
+type result struct {
+	count  atomic.Int64
+	labels []metric.ObserveOption
+}
+
+// Count is how many results of one kind there were.
+type Count struct {
+	Status sms.Status
+	Reason sms.Reason // empty when accepted
+	Number int64
+}
+
+// Outcomes counts the results since the start, by status and reason.
+func (s *Submitter) Outcomes() []Count {
+	var list []Count
+	for kind, r := range s.metrics.results {
+		if n := r.count.Load(); n > 0 {
+			list = append(list, Count{kind.status, kind.reason, n})
+		}
+	}
+	slices.SortFunc(list, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
 }
 
 // latencyBounds reach from a fast provider to a command that waited out a day,
@@ -35,12 +64,13 @@ var latencyBounds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 
 
 func newMetrics(meter metric.Meter, line *Line, inFlight func() int) (*metrics, error) {
 	m := &metrics{
-		byOutcome: make(map[outcome][]metric.AddOption),
-		byClass:   make(map[sms.Class][]metric.RecordOption),
+		results: make(map[outcome]*result),
+		byClass: make(map[sms.Class][]metric.RecordOption),
 	}
+	m.prepare() // before anybody may read
 	errs := make([]error, 6)
-	m.results, errs[0] = meter.Int64Counter("smsbridge.submit.results", metric.WithUnit("{command}"),
-		metric.WithDescription("Results by status and reason."))
+	_, errs[0] = meter.Int64ObservableCounter("smsbridge.submit.results", metric.WithUnit("{command}"),
+		metric.WithDescription("Results by status and reason."), metric.WithInt64Callback(m.observeResults))
 	m.attempts, errs[1] = meter.Int64Counter("smsbridge.submit.attempts", metric.WithUnit("{request}"),
 		metric.WithDescription("Submit calls by what they mean for their part."))
 	m.retries, errs[2] = meter.Int64Counter("smsbridge.submit.retries", metric.WithUnit("{request}"),
@@ -64,7 +94,6 @@ func newMetrics(meter metric.Meter, line *Line, inFlight func() int) (*metrics, 
 			o.Observe(held, metric.WithAttributes(attribute.String("reason", string(state.Reason))))
 			return nil
 		}))
-	m.prepare()
 	return m, errors.Join(errs...)
 }
 
@@ -84,8 +113,8 @@ func (m *metrics) prepare() {
 	}
 	for _, status := range statuses {
 		for _, reason := range reasons {
-			m.byOutcome[outcome{status, reason}] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
-				attribute.String("status", string(status)), attribute.String("reason", string(reason))))}
+			m.results[outcome{status, reason}] = &result{labels: []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(
+				attribute.String("status", string(status)), attribute.String("reason", string(reason))))}}
 		}
 	}
 	for f := range m.byFate {
@@ -98,11 +127,36 @@ func (m *metrics) prepare() {
 	}
 }
 
+// awaited says of what kinds of results the series begin at 0, so that the first
+// one is seen as an increase: the good one, and those that people are called for.
+func awaited(o outcome) bool {
+	switch o.status {
+	case sms.Accepted:
+		return o.reason == ""
+	case sms.Unknown:
+		return o.reason == sms.Timeout || o.reason == sms.NetworkError || o.reason == sms.ProtocolError ||
+			o.reason == sms.ProviderError || o.reason == sms.Interrupted || o.reason == sms.UnknownProviderCode
+	default:
+		return false
+	}
+}
+
+func (m *metrics) observeResults(_ context.Context, o metric.Int64Observer) error {
+	for kind, r := range m.results {
+		if n := r.count.Load(); n > 0 || awaited(kind) {
+			o.Observe(n, r.labels...)
+		}
+	}
+	return nil
+}
+
 func (m *metrics) attempted(ctx context.Context, f fate) { m.attempts.Add(ctx, 1, m.byFate[f]...) }
 
 func (m *metrics) retried(ctx context.Context, f fate) { m.retries.Add(ctx, 1, m.byFate[f]...) }
 
 func (m *metrics) resulted(ctx context.Context, r *sms.Result, latency time.Duration) {
-	m.results.Add(ctx, 1, m.byOutcome[outcome{r.Status, r.Reason}]...)
+	if counted := m.results[outcome{r.Status, r.Reason}]; counted != nil {
+		counted.count.Add(1)
+	}
 	m.latency.Record(ctx, latency.Seconds(), m.byClass[r.Class]...)
 }

@@ -1,13 +1,10 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"log/slog"
 	"net"
@@ -25,6 +22,7 @@ type Admin struct {
 	Status   func() Status // of now; must not block
 	Ready    func() error  // nil, or why this process cannot do its work
 	Gatherer prometheus.Gatherer
+	Problems *Problems // may be nil
 	Log      *slog.Logger
 }
 
@@ -105,8 +103,12 @@ type view struct {
 
 func (a *Admin) view() view {
 	v := view{Status: a.Status(), Ready: true, At: Time(time.Now())}
+	v.Problems = a.Problems.Latest()
 	if v.Partitions == nil {
 		v.Partitions = []Partition{} // [] and not null
+	}
+	if v.Outcomes == nil {
+		v.Outcomes = []Outcome{}
 	}
 	if err := a.Ready(); err != nil {
 		v.Ready, v.NotReady = false, Text(err.Error())
@@ -123,20 +125,6 @@ func (a *Admin) status(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "application/json", string(text)+"\n")
 }
 
-//go:embed page.html
-var pageText string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
-
-func (a *Admin) page(w http.ResponseWriter, _ *http.Request) {
-	var text bytes.Buffer
-	if err := pageTemplate.Execute(&text, a.view()); err != nil {
-		a.fail(w, err)
-		return
-	}
-	answer(w, http.StatusOK, "text/html", text.String())
-}
-
 func (a *Admin) fail(w http.ResponseWriter, err error) {
 	a.Log.Error("status cannot be shown", "error", err)
 	answer(w, http.StatusInternalServerError, "text/plain", "status cannot be shown, see the log\n")
@@ -147,7 +135,8 @@ func answer(w http.ResponseWriter, code int, kind, body string) {
 	header.Set("Content-Type", kind+"; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy", policy)
+	header.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, body) // the reader may have gone; nobody else misses it
 }

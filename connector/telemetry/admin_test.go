@@ -111,7 +111,8 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 				Held:       []Held{{Class: "marketing", Since: Time(at)}},
 				Reports:    &Reports{Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}}},
 				Spool:      &Spool{Bytes: 700, MaxBytes: 1000, Waiting: 2, OldestAt: Time(at), Failing: "the spool is full"},
-				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Reason: "journal_lost"}},
+				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Oldest: Time(at), Reason: "journal_end_lost", Detail: "it ends at 7", Remedy: "look"}},
+				Outcomes:   []Outcome{{Status: "accepted", Count: 5}, {Status: "expired", Reason: "rate_limited", Count: 1}},
 			}
 		}
 	})
@@ -126,7 +127,9 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		"spool":{"bytes":700,"max_bytes":1000,"waiting":2,"oldest_at":"2026-03-03T21:06:07.089Z","set_aside":0,"failing":"the spool is full","blocked":null},
 		"held":[{"class":"marketing","since":"2026-03-03T21:06:07.089Z"}],
 		"reports":{"halted":null,"partitions":[{"partition":1,"lag":5,"parked":2,"restoring":9,"halted":"newer"}]},
-		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"reason":"journal_lost"}],
+		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"oldest":"2026-03-03T21:06:07.089Z",
+			"reason":"journal_end_lost","detail":"it ends at 7","remedy":"look"}],
+		"outcomes":[{"status":"accepted","reason":null,"count":5},{"status":"expired","reason":"rate_limited","count":1}],"problems":[],
 		"ready":true,"not_ready":null}`
 	if err := json.Unmarshal([]byte(text), &want); err != nil {
 		t.Fatal(err)
@@ -146,17 +149,21 @@ func TestPageEscapesEverythingAndLoadsNothing(t *testing.T) {
 				Version: hostile, Instance: hostile, Account: hostile,
 				Line:       &Line{State: hostile, Reason: hostile},
 				Balance:    &Balance{Amount: hostile, Unit: hostile, Level: hostile},
-				Partitions: []Partition{{Halted: true, Reason: hostile}},
+				Partitions: []Partition{{Halted: true, Reason: hostile, Detail: hostile, Remedy: hostile}},
+				Outcomes:   []Outcome{{Status: hostile, Reason: hostile}},
+				Reports:    &Reports{Halted: hostile, Partitions: []ReportPartition{{Halted: hostile}}},
 			}
 		}
 		a.Ready = func() error { return errors.New(hostile) }
 	})
+	a.Problems = &Problems{}
+	a.Problems.add(Problem{Level: hostile, Text: hostile})
 	w := ask(a, http.MethodGet, "/")
 	body := w.Body.String()
 	if strings.Contains(body, "<script") {
 		t.Error("a value reached the page unescaped")
 	}
-	if n := strings.Count(body, "&lt;script&gt;"); n != 12 { // ten values, two of them also in the title
+	if n := strings.Count(body, "&lt;script&gt;"); n != 23 { // every value that is a text, some also in the title and the alarms
 		t.Errorf("%d values on the page", n)
 	}
 	for _, outside := range []string{"src=", "http://", "https://", "@import", "url("} {

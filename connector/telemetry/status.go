@@ -17,7 +17,16 @@ type Status struct {
 	Held       []Held      `json:"held"`       // classes that an operator paused
 	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
+	Outcomes   []Outcome   `json:"outcomes"`   // results since the start
+	Problems   []Problem   `json:"problems"`   // the latest warnings and errors, latest first; the admin listener adds them
 	Reports    *Reports    `json:"reports"`    // null where none are correlated
+}
+
+// Outcome is how many results of one kind there were.
+type Outcome struct {
+	Status string `json:"status"`
+	Reason Text   `json:"reason"`
+	Count  int64  `json:"count"`
 }
 
 // Reports is how far this process has got with delivery reports.
@@ -74,7 +83,10 @@ type Partition struct {
 	InFlight  int   `json:"in_flight"` // records fetched and not finished
 	Watermark int64 `json:"watermark"` // every offset below it is finished
 	Halted    bool  `json:"halted"`
-	Reason    Text  `json:"reason"` // why it is halted
+	Oldest    Time  `json:"oldest"` // timestamp of the oldest command that is not finished
+	Reason    Text  `json:"reason"` // why it is halted, in one word
+	Detail    Text  `json:"detail"` // the same in a sentence
+	Remedy    Text  `json:"remedy"` // what an operator can do
 }
 
 // Text is a text that may be unknown: the empty one is null in JSON.

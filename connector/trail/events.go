@@ -35,6 +35,7 @@ const (
 	IntentEvent     EventKind = "intent"
 	ReleasedEvent   EventKind = "released"
 	AnswerEvent     EventKind = "answer"
+	EvidenceEvent   EventKind = "evidence"
 	FinalEvent      EventKind = "final"
 	DeadLetterEvent EventKind = "dead_letter"
 	ResultEvent     EventKind = "result"
@@ -43,7 +44,7 @@ const (
 
 // rank orders events of the same millisecond.
 func (k EventKind) rank() int {
-	return strings.Index("command intent released answer final dead_letter result report", string(k))
+	return strings.Index("command intent released answer evidence final dead_letter result report", string(k))
 }
 
 type facts = map[string]string
@@ -133,6 +134,7 @@ func resultEvent(r *sms.Result) Event {
 func entryEvent(e *journal.Entry) Event {
 	kinds := map[journal.EntryKind]EventKind{
 		journal.IntentEntry: IntentEvent, journal.ReleasedEntry: ReleasedEvent, journal.DoneEntry: AnswerEvent, journal.FinalEntry: FinalEvent,
+		journal.EvidenceEntry: EvidenceEvent,
 	}
 	f := facts{"group": e.Group, "generation": strconv.Itoa(int(e.Generation)), "command_offset": strconv.FormatInt(e.Command.Offset, 10)}
 	if e.Kind == journal.IntentEntry {
@@ -155,6 +157,9 @@ func entryEvent(e *journal.Entry) Event {
 		set(f, "provider_text", s.ProviderText)
 		set(f, "submitted_at", stamp(s.SubmittedAt))
 		f["latency_ms"] = strconv.FormatInt(s.Latency.Milliseconds(), 10)
+	}
+	if e.Kind == journal.EvidenceEntry {
+		f["part"], f["provider_message_id"] = strconv.Itoa(e.Part), e.SendID
 	}
 	if e.Kind == journal.FinalEntry {
 		f["status"], f["revision"] = string(e.Status), strconv.Itoa(e.Revision)
