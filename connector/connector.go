@@ -152,7 +152,7 @@ func (c *Connector) bridge(ctx context.Context) error {
 // unlessStopped is err, except where the stop has brought it about.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // said in the name
 	}
 	return err
 }

@@ -51,8 +51,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		g.Go(func() error {
 			for {
 				err := f.next(ctx, p)
-				var gone *OutOfRangeError
-				if errors.As(err, &gone) { // the topic was emptied or made anew; what was taken stays
+				if _, gone := errors.AsType[*OutOfRangeError](err); gone { // the topic was emptied or made anew; what was taken stays
 					err = f.catchUp(ctx, p)
 				}
 				if ctx.Err() != nil {
