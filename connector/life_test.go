@@ -136,7 +136,7 @@ func TestConnectionsThatAreCutAtTheStartAreMadeAnew(t *testing.T) {
 		cfg.Kafka.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			if err == nil && dialed.Add(1) < 10 {
-				_ = conn.Close()
+				return closing{conn}, nil
 			}
 			return conn, err
 		}
@@ -145,6 +145,14 @@ func TestConnectionsThatAreCutAtTheStartAreMadeAnew(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// closing is a connection that this end closes instead of reading.
+type closing struct{ net.Conn }
+
+func (c closing) Read(b []byte) (int, error) {
+	_ = c.Close()
+	return c.Conn.Read(b)
 }
 
 func TestALineWithoutProviderIsHeldAndOpensByItselfAndBurnsNoCommand(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"smsbridge/codec/sms"
+	"smsbridge/connector/submit"
 )
 
 // lost is a provider that carried the request out, and whose answer is lost.
@@ -158,6 +159,60 @@ func TestEvidenceSaysNothingWhereNothingIsInDoubt(t *testing.T) {
 				p.mustJoin(0)
 				if r := next(t, p); r != nil {
 					t.Errorf("revision by the next owner %+v", r)
+				}
+				_ = p.tenure.Close(p.ctx)
+			})
+		})
+	}
+}
+
+// TestEvidenceOverridesNoAnswer: one part of the command was answered and another
+// one is in doubt, and a report seems to be about either.
+func TestEvidenceOverridesNoAnswer(t *testing.T) {
+	t.Parallel()
+	accepted, inDoubt := *yes(command(0)), sms.Submission{Status: sms.Unknown, Reason: sms.Timeout}
+	second := inDoubt
+	second.Part, second.First, second.Last = 1, 1, 1
+	for name, tc := range map[string]struct {
+		answers []sms.Submission // to the attempts of part 0
+		status  sms.Status
+		sendid  string
+	}{
+		"accepted, with another sendid":      {[]sms.Submission{accepted}, sms.Accepted, "id-c0"},
+		"accepted, and in doubt before that": {[]sms.Submission{inDoubt, accepted}, sms.Accepted, "id-c0"},
+		"refused":                            {[]sms.Submission{*refused(command(0), false)}, sms.Rejected, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster()
+				p := c.process(t, nil)
+				l := p.mustJoin(0)
+				g := l.Guard(command(0), false)
+				for i, s := range append(tc.answers, second) {
+					permit, err := g.Begin(t.Context(), submit.Attempt{Part: s.Part, First: s.First, Last: s.Last, Number: i + 1, Expires: time.Now().Add(time.Hour)})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := permit.Done(t.Context(), s); err != nil {
+						t.Fatal(err)
+					}
+				}
+				last := tc.answers[len(tc.answers)-1]
+				if err := p.finish(l, command(0), g, sms.Unknown, 1, []sms.Submission{last, second}); err != nil {
+					t.Fatal(err)
+				}
+				show(t, c, command(0), 0, "x")
+				show(t, c, command(0), 1, "y")
+				r := next(t, p)
+				if r == nil || len(r.Parts) != 2 {
+					t.Fatalf("revision %+v", r)
+				}
+				if s := r.Parts[0]; s.Status != tc.status || s.ProviderMessageID != tc.sendid {
+					t.Errorf("the answer was %s %q, and became %s %q", tc.status, tc.sendid, s.Status, s.ProviderMessageID)
+				}
+				if s := r.Parts[1]; s.Status != sms.Accepted || s.ProviderMessageID != "y" || !slices.Equal(r.Inferred, []int{1}) {
+					t.Errorf("the doubt became %s %q, inferred %v", s.Status, s.ProviderMessageID, r.Inferred)
 				}
 				_ = p.tenure.Close(p.ctx)
 			})

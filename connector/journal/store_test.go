@@ -19,23 +19,23 @@ import (
 )
 
 // memStore is a Store in a folder that is only in memory.
-func memStore(t testing.TB, fs vfs.FS) *Store {
-	t.Helper()
+func memStore(tb testing.TB, fs vfs.FS) *Store {
+	tb.Helper()
 	disk, err := local.OpenOn(fs, "state", "ids", slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = disk.Close() })
+	tb.Cleanup(func() { _ = disk.Close() })
 	return newStore(disk)
 }
 
-func openShelf(t testing.TB, s *Store, partition int) *shelf {
-	t.Helper()
+func openShelf(tb testing.TB, s *Store, partition int) *shelf {
+	tb.Helper()
 	shelf, err := s.shelf(partition, testWindow)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	shelf.failed = func(err error) { t.Error(err) }
+	shelf.failed = func(err error) { tb.Error(err) }
 	shelf.load()
 	return shelf
 }
@@ -55,6 +55,7 @@ func TestStoresRememberAlike(t *testing.T) {
 	}
 	for what, check := range map[string]func(*testing.T, store){
 		"an id that never came is not known": func(t *testing.T, s store) {
+			t.Helper()
 			s.put(other, known(1, sms.Accepted))
 			if _, ok := s.get(id, 1); ok {
 				t.Error("known")
@@ -64,6 +65,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"what is put comes back whole": func(t *testing.T, s store) {
+			t.Helper()
 			want := known(7, sms.PartiallyAccepted)
 			s.put(id, want)
 			got, ok := s.get(id, 7)
@@ -75,6 +77,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"the lowest offset that bars is the first one": func(t *testing.T, s store) {
+			t.Helper()
 			for _, e := range []entry{known(9, sms.Accepted), known(2, sms.Failed), known(5, sms.Unknown), known(4, sms.Accepted)} {
 				s.put(id, e)
 			}
@@ -86,6 +89,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"a later word replaces the earlier one at the same offset": func(t *testing.T, s store) {
+			t.Helper()
 			s.put(id, known(1, sms.Unknown))
 			time.Sleep(testWindow / 2) // another stretch of time
 			late := known(1, sms.Accepted)
@@ -100,6 +104,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"what is dropped leaves the others": func(t *testing.T, s store) {
+			t.Helper()
 			for offset := range int64(4) {
 				s.put(id, known(offset, sms.Accepted))
 			}
@@ -112,6 +117,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"behind the window an id bars nobody": func(t *testing.T, s store) {
+			t.Helper()
 			s.put(id, known(1, sms.Accepted))
 			time.Sleep(testWindow - time.Second)
 			if _, ok := s.first(id, 2); !ok {
@@ -123,6 +129,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"a sweep forgets what left the window, but nothing still to be told": func(t *testing.T, s store) {
+			t.Helper()
 			s.put(id, known(1, sms.Accepted))
 			s.put(other, known(8, sms.Accepted))
 			time.Sleep(2 * testWindow)
@@ -142,6 +149,7 @@ func TestStoresRememberAlike(t *testing.T) {
 			}
 		},
 		"something older than the window can be put and told": func(t *testing.T, s store) {
+			t.Helper()
 			e := known(1, sms.Accepted)
 			e.at = e.at.Add(-5 * testWindow)
 			s.put(id, e)

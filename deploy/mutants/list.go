@@ -86,7 +86,7 @@ var mutants = []mutant{
 
 	{"evidence overrides an answer", []edit{{
 		"connector/journal/evidence.go", "if t.yes != nil || t.doubts == 0 {", "if t.inferred {",
-	}}, crash("TestEvidenceSaysNothingWhereNothingIsInDoubt")},
+	}}, crash("TestEvidenceOverridesNoAnswer")},
 	{"evidence about another command at the offset", []edit{{
 		"connector/journal/follow.go", "if s == nil || s.ref != r.ref {", "if s == nil {",
 	}}, crash("TestEvidenceSaysNothingWhereNothingIsInDoubt")},
