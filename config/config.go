@@ -56,6 +56,7 @@ type Topics struct {
 	Journal    string `envconfig:"TOPIC_JOURNAL" default:"${TOPIC_PREFIX}bridge.journal" desc:"internal: what was about to be submitted, and what came of it"`
 	Sendids    string `envconfig:"TOPIC_SENDIDS" default:"${TOPIC_PREFIX}bridge.sendids" desc:"internal: which command each sendid belongs to, and what its reports have told"`
 	Pushes     string `envconfig:"TOPIC_PUSHES" default:"${TOPIC_PREFIX}bridge.pushes" desc:"internal: delivery reports as the provider pushed them"`
+	Doubts     string `envconfig:"TOPIC_DOUBTS" default:"${TOPIC_PREFIX}bridge.doubts" desc:"internal: submits without an answer, which a report may explain; used with PROVIDER_EXCLUSIVE"`
 	Control    string `envconfig:"TOPIC_CONTROL" default:"${TOPIC_PREFIX}bridge.control" desc:"internal: what operators ordered to hold or to cancel"`
 }
 
@@ -66,6 +67,7 @@ type Provider struct {
 	AllowHTTP     Switch        `envconfig:"PROVIDER_ALLOW_HTTP" default:"false" desc:"allow plain http to another host than this machine; credentials and texts are then readable on the way"`
 	Proxy         string        `envconfig:"PROVIDER_PROXY" desc:"proxy on the way to the provider (http, https or socks5 URL); the environment's proxies are not used"`
 	Account       string        `envconfig:"PROVIDER_ACCOUNT" default:"default" desc:"alias of the account in events, metrics and logs, never its login"`
+	Exclusive     Switch        `envconfig:"PROVIDER_EXCLUSIVE" default:"false" desc:"true: nobody else submits on this account, no other deployment and no person, so that a report which nothing explains is evidence about a submit without an answer"`
 	Name          Secret        `envconfig:"PROVIDER_NAME" required:"intake" desc:"login of the account"`
 	Password      Secret        `envconfig:"PROVIDER_PASSWORD" required:"intake" desc:"interface password of the account, from the provider's console"`
 	Signature     string        `envconfig:"PROVIDER_SIGNATURE" desc:"signature of texts whose command has none, without brackets"`

@@ -227,7 +227,6 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 		"empty":                  {"XYZZY=", "remove it"},
 		"port that is ours":      {"PUSH_PORT=8080", "PUSH_"},
 		"not built: cap":         {"CAP_PER_DAY=5", ""},
-		"not built: exclusive":   {"PROVIDER_EXCLUSIVE=true", ""},
 		"port, but of nothing":   {"PORT_8080_TCP_COLOUR=x", "remove it"},
 		"almost from Kubernetes": {"SERVICE_HOSTS=x", "remove it"},
 	} {

@@ -101,6 +101,7 @@ func (k *checker) topics(c *Topics) {
 		{"TOPIC_SENDIDS", c.Sendids},
 		{"TOPIC_PUSHES", c.Pushes},
 		{"TOPIC_CONTROL", c.Control},
+		{"TOPIC_DOUBTS", c.Doubts},
 	}
 	first := make(map[string]string)
 	for _, n := range names {

@@ -65,7 +65,8 @@ type Connector struct {
 	purse      *purse
 	line       *submit.Line
 	rate       *submit.Rate
-	orders     *control.Follower
+	board      *control.Board
+	clues      *clues // nil: unmatched reports are no evidence
 	submitter  *submit.Submitter
 	pool       *intake.Pool
 	journal    *journal.Journal
@@ -135,28 +136,45 @@ func Run(ctx context.Context, cfg Config) error {
 
 // bridge carries commands and reports, once Kafka and every topic are there.
 func (c *Connector) bridge(ctx context.Context) error {
-	err := c.reach(ctx)
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // asked to stop while waiting
-	}
-	if err != nil {
-		return err
+	if err := c.reach(ctx); err != nil || ctx.Err() != nil {
+		return unlessStopped(ctx, err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if c.cfg.Roles.Intake {
-		if err := c.orders.CatchUp(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // asked to stop
-			}
-			return err
-		}
-		g.Go(func() error { return c.orders.Run(ctx) })
-		g.Go(func() error { return c.watchAccount(ctx) })
-		g.Go(func() error { return c.consume(ctx) })
+		g.Go(func() error { return unlessStopped(ctx, c.carryCommands(ctx)) })
 	}
 	if c.cfg.Roles.Correlate {
-		g.Go(func() error { return c.correlator.Run(ctx) })
+		g.Go(func() error { return unlessStopped(ctx, c.carryReports(ctx)) })
 	}
+	return g.Wait()
+}
+
+// unlessStopped is err, except where the stop has brought it about.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // said in the name
+	}
+	return err
+}
+
+func (c *Connector) carryCommands(ctx context.Context) error {
+	orders := &kafkaio.Follower{Client: c.kafka, Topic: c.cfg.Topics.Control, Take: c.board.Take}
+	if err := orders.CatchUp(ctx); err != nil { // what was cancelled stays so through a restart
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return orders.Run(ctx) })
+	g.Go(func() error { return c.watchAccount(ctx) })
+	g.Go(func() error { return c.consume(ctx) })
+	return g.Wait()
+}
+
+func (c *Connector) carryReports(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if c.clues != nil {
+		g.Go(func() error { return c.clues.follow(ctx) })
+	}
+	g.Go(func() error { return c.correlator.Run(ctx) })
 	return g.Wait()
 }
 
@@ -179,6 +197,9 @@ func build(cfg Config) (*Connector, error) {
 	c.events = &events{
 		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
 		topics:   cfg.Topics,
+	}
+	if err := c.buildJournal(); err != nil {
+		return nil, err
 	}
 	if cfg.Roles.Intake {
 		if err := c.buildIntake(); err != nil {
@@ -211,14 +232,21 @@ func (c *Connector) buildIntake() error {
 		return err
 	}
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
-	c.orders = &control.Follower{Topic: cfg.Topics.Control, Kafka: c.kafka, Board: control.NewBoard(), Log: cfg.Log}
-	cfg.Submit.Orders = c.orders.Board
+	c.board = control.NewBoard(cfg.Log)
+	cfg.Submit.Orders = c.board
 	if c.submitter, err = submit.New(cfg.Submit); err != nil {
 		return err
 	}
+	return nil
+}
+
+// buildJournal makes what the intake works with, and correlators write evidence to.
+func (c *Connector) buildJournal() error {
+	cfg := &c.cfg
+	var err error
 	// A cache is no reason to carry nothing. Without it memory must do, and each
 	// take-over reads the journal of the whole window.
-	if cfg.StateDir != "" {
+	if cfg.StateDir != "" && cfg.Roles.Intake {
 		c.store, err = journal.OpenStore(cfg.StateDir, cfg.Log)
 	}
 	if err != nil {
@@ -240,11 +268,16 @@ func (c *Connector) buildIntake() error {
 func (c *Connector) buildCorrelator() error {
 	cfg := &c.cfg
 	var err error
+	var evidence func(context.Context, correlate.Unclaimed) (bool, error)
+	if cfg.Topics.Doubts != "" {
+		c.clues = newClues(c)
+		evidence = c.clues.ask
+	}
 	c.correlator, err = correlate.New(correlate.Config{
 		Group: CorrelateGroup(cfg.Group), Pushes: cfg.Topics.Pushes, Sendids: cfg.Topics.Sendids, Account: cfg.Account,
 		OrphanAfter: cfg.OrphanAfter, ReportDeadline: cfg.Kept.ReportDeadline, NumberKey: cfg.NumberKey,
 		StateDir: cfg.StateDir, Grace: cfg.Grace,
-		Kafka: c.kafka, Producer: c.events.producer, Report: c.events.report, DeadLetter: c.events.deadRecord,
+		Kafka: c.kafka, Producer: c.events.producer, Report: c.events.report, DeadLetter: c.events.deadRecord, Evidence: evidence,
 		Log: cfg.Log, Meter: cfg.Meter, Reached: cfg.reached,
 	})
 	return err

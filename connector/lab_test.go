@@ -196,6 +196,7 @@ type event struct {
 	Reason    string `json:"reason"`
 	MessageID string `json:"provider_message_id"`
 
+	Revision    int    `json:"revision"`
 	Correlation string `json:"correlation"`
 	From        string `json:"from"`
 	Keyword     string `json:"keyword"`

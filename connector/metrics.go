@@ -112,8 +112,8 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			o.ObserveInt64(halted, oneIf(p.Halted), partition)
 			o.ObserveFloat64(oldest, age(time.Time(p.Oldest)), partition)
 		}
-		if c.orders != nil {
-			standing := c.orders.Board.Held()
+		if c.board != nil {
+			standing := c.board.Held()
 			for _, class := range control.Classes {
 				_, ok := standing[class]
 				o.ObserveInt64(held, oneIf(ok), metric.WithAttributes(attribute.String("class", string(class))))

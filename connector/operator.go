@@ -191,11 +191,12 @@ func (o *Operator) Cancel(ctx context.Context, c control.Cancellation) error {
 	if _, err := o.producer.Produce(ctx, control.CancelRecord(o.cfg.Topics.Control, c, now)); err != nil {
 		return err
 	}
-	orders := control.Follower{Topic: o.cfg.Topics.Control, Kafka: o.kafka, Board: control.NewBoard(), Log: o.cfg.Log}
+	board := control.NewBoard(o.cfg.Log)
+	orders := kafkaio.Follower{Client: o.kafka, Topic: o.cfg.Topics.Control, Take: board.Take}
 	if err := orders.CatchUp(ctx); err != nil {
 		return err
 	}
-	for _, key := range orders.Board.Stale(now) {
+	for _, key := range board.Stale(now) {
 		_, err := o.producer.Produce(ctx, kafkaio.Message{Topic: o.cfg.Topics.Control, Partition: kafkaio.AnyPartition, Key: []byte(key)})
 		if err != nil {
 			return err

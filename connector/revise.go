@@ -34,6 +34,12 @@ func (c *Connector) reviseOne(r *journal.Revision) error {
 		result = c.submitter.Revise(result, r.Parts, r.Number)
 		// Beside the body everything is as it was: key, partition, trace.
 		message = replaceEvent(r.Previous, codec.EncodeResult(result))
+		// Before the final done: nobody can tell afterwards which sendids were
+		// inferred. When it was to be sent is not known here: its deadline counts
+		// from the submit.
+		if err := c.events.publish(c.work, c.events.sents(&result, time.Time{}, r.Inferred)...); err != nil {
+			return err
+		}
 		err = r.Ledger().Finish(c.work, r.Ref, nil, journal.Final{
 			Status: result.Status, Revision: result.Revision, Submissions: result.Submissions, Message: message,
 		})
@@ -41,9 +47,7 @@ func (c *Connector) reviseOne(r *journal.Revision) error {
 			return err
 		}
 	}
-	// When it was to be sent is not known here: its deadline counts from the submit.
-	sents := c.events.sents(&result, time.Time{}, false)
-	if err := c.events.publish(c.work, append(sents, message)...); err != nil {
+	if err := c.events.publish(c.work, message); err != nil {
 		return err
 	}
 	r.Ledger().Revised(r)

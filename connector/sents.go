@@ -2,6 +2,7 @@ package connector
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"smsbridge/codec"
@@ -13,7 +14,8 @@ import (
 // sents tell the correlators whose the sendids of a result are. They are written
 // together with the result, and again with it: a result that is published and
 // sendids that are not would leave its reports orphans.
-func (e *events) sents(r *sms.Result, sendAt time.Time, inferred bool) []kafkaio.Message {
+// The parts in inferred were concluded from a report.
+func (e *events) sents(r *sms.Result, sendAt time.Time, inferred []int) []kafkaio.Message {
 	var messages []kafkaio.Message
 	for i := range r.Submissions {
 		s := &r.Submissions[i]
@@ -28,7 +30,7 @@ func (e *events) sents(r *sms.Result, sendAt time.Time, inferred bool) []kafkaio
 			},
 			Recipients: s.Accepted,
 			SendAt:     sendAt,
-			Inferred:   inferred,
+			Inferred:   slices.Contains(inferred, s.Part),
 		}))
 	}
 	return messages

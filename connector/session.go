@@ -147,6 +147,7 @@ func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map
 	}
 	g.Go(func() error { return c.revise(ctx, tenure) })
 	g.Go(func() error { return c.awaitMend(ctx, tenure) })
+	g.Go(func() error { return c.settle(ctx, parts) })
 	g.Go(func() error {
 		tick := time.NewTicker(advancePause)
 		defer tick.Stop()

@@ -31,7 +31,7 @@ func (c *Connector) status() telemetry.Status {
 	for _, o := range c.submitter.Outcomes() {
 		s.Outcomes = append(s.Outcomes, telemetry.Outcome{Status: string(o.Status), Reason: telemetry.Text(o.Reason), Count: o.Number})
 	}
-	for class, since := range c.orders.Board.Held() {
+	for class, since := range c.board.Held() {
 		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
 	}
 	slices.SortFunc(s.Held, func(a, b telemetry.Held) int { return strings.Compare(a.Class, b.Class) })

@@ -26,6 +26,7 @@ func (r Roles) share(other Roles) bool {
 type Topics struct {
 	Commands, Results, Reports, Inbound, DeadLetter, Account string
 	Journal, Sendids, Pushes, Control                        string // internal
+	Doubts                                                   string // internal; empty: others submit on the account too
 }
 
 // Topic is one of them as it should be: it is created so, told so to those who
@@ -71,7 +72,7 @@ func (t Topics) List(k Kept) []Topic {
 	// Internal topics are kept for twice as long as what stands in them matters:
 	// a standstill must not cost the past.
 	reports := correlate.Retention(k.ReportDeadline)
-	return []Topic{
+	list := []Topic{
 		{
 			Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: max(keepOutputs, 2*k.Validity),
 			Least: k.Validity, Lost: "commands that wait, as behind a held line, are deleted unsent while they are valid",
@@ -100,6 +101,18 @@ func (t Topics) List(k Kept) []Topic {
 			Least: keepOutputs, Lost: "what operators paused goes on, what they cancelled and still waits is submitted",
 		},
 	}
+	if t.Doubts == "" {
+		return list
+	}
+	for i := range list {
+		if list[i].Name == t.Journal {
+			list[i].Write.Correlate = true // evidence
+		}
+	}
+	return append(list, Topic{
+		Name: t.Doubts, Read: Roles{Correlate: true}, Write: Roles{Intake: true}, Keep: 2 * reports,
+		Least: reports, Lost: "reports no longer explain what is in doubt",
+	})
 }
 
 // used lists the names of the topics that the roles have to do with.

@@ -114,7 +114,7 @@ func runUnheard(ctx context.Context, cfg Config) error {
 
 func (th *theatre) config(a *actor) Config {
 	log := slog.New(slog.DiscardHandler)
-	return Config{
+	cfg := Config{
 		Account: "default", Instance: a.name, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
 		Roles: Roles{Intake: true, Push: true}, Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, StateDir: th.stateDir, BalanceInterval: time.Minute, Grace: 25 * time.Second,
 		Kafka: kafkaio.Config{Brokers: th.cluster.ListenAddrs(), ClientID: a.name, SessionTimeout: trialSession, Log: log, Dial: a.link.dial},
@@ -131,6 +131,10 @@ func (th *theatre) config(a *actor) Config {
 		},
 		Log: log, Meter: noop.Meter{},
 	}
+	if th.change != nil {
+		th.change(&cfg)
+	}
+	return cfg
 }
 
 // link is an actor's only way to others.

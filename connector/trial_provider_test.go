@@ -50,6 +50,9 @@ func (th *theatre) converse(c net.Conn) {
 		status, answer := "200 OK", "0,1000"
 		if form.Get("type") != "balance" {
 			time.Sleep(time.Duration(th.n(200)) * time.Millisecond)
+			if th.swallow != nil && th.swallow(form) {
+				return
+			}
 			status, answer = th.decide(form)
 		}
 		if answer == "" {

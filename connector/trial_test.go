@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,8 @@ type theatre struct {
 	running  sync.WaitGroup
 	struck   *tally
 	stateDir string // of all of them: whoever comes back may find what another left
+	change   func(*Config)
+	swallow  func(url.Values) bool // submits that are carried out and not answered, beside the faults; may be nil
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -134,7 +137,7 @@ func play(t *testing.T, seed uint64, struck *tally) {
 func (th *theatre) raise() {
 	th.t.Helper()
 	var err error
-	th.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(th.network.Listen), kfake.SeedTopics(trialParts, testTopics.used(Roles{true, true, true})...))
+	th.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(th.network.Listen), kfake.SeedTopics(trialParts, append(testTopics.used(Roles{true, true, true}), testDoubts)...))
 	if err != nil {
 		th.t.Fatal(err)
 	}

@@ -4,11 +4,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+commit=$(git rev-parse HEAD) # once: another commit may come while the first build runs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for name in one another/place; do
   mkdir -p "$work/$name/src"
-  git archive HEAD | tar -x -C "$work/$name/src"
+  git archive "$commit" | tar -x -C "$work/$name/src"
   GOCACHE=$work/$name/cache make --no-print-directory -C "$work/$name/src" release OUT="$work/$name/out" VERSION=v0.0.0-test
 done
 for program in smsbridge smslab; do

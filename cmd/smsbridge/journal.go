@@ -192,9 +192,13 @@ To accept the loss means for partition %d:
 }
 
 func topicsOf(c config.Config) connector.Topics {
-	return connector.Topics{
+	t := connector.Topics{
 		Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
 		Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account,
 		Journal: c.Topics.Journal, Sendids: c.Topics.Sendids, Pushes: c.Topics.Pushes, Control: c.Topics.Control,
 	}
+	if c.Provider.Exclusive {
+		t.Doubts = c.Topics.Doubts
+	}
+	return t
 }

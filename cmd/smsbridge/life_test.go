@@ -219,7 +219,10 @@ func TestAWrongKafkaPasswordEndsItWithTheVariableNamed(t *testing.T) {
 }
 
 // count returns how many records a topic has now.
-func count(t *testing.T, broker, topic string) int { return len(records(t, broker, topic)) }
+func count(t *testing.T, broker, topic string) int {
+	t.Helper()
+	return len(records(t, broker, topic))
+}
 
 // records are all that stand on a topic.
 func records(t *testing.T, broker, topic string) (all []*kgo.Record) {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 // Board is what operators have ordered and not taken back.
 type Board struct {
+	log   *slog.Logger
 	mu    sync.Mutex // of whoever changes it
 	state atomic.Pointer[state]
 }
@@ -28,8 +30,8 @@ type state struct {
 }
 
 // NewBoard returns an empty board.
-func NewBoard() *Board {
-	b := &Board{}
+func NewBoard(log *slog.Logger) *Board {
+	b := &Board{log: log}
 	b.state.Store(&state{changed: make(chan struct{})})
 	return b
 }
@@ -72,7 +74,15 @@ func (b *Board) Stale(now time.Time) []string {
 	return keys
 }
 
-// take puts a record of the topic on the board.
+// Take puts a record of the topic on the board.
+func (b *Board) Take(rec *kafkaio.Record) {
+	if err := b.take(rec); err != nil {
+		b.log.Error("an order cannot be used", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
+		return
+	}
+	b.log.Info("an operator's order was taken", "order", string(rec.Key))
+}
+
 func (b *Board) take(rec *kafkaio.Record) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -53,7 +53,7 @@ func TestACancellationIsAboutWhatWasProducedBeforeItAndFitsInEverything(t *testi
 				tc.change(&cmd)
 			}
 			tc.cancel.Before = noon
-			b := NewBoard()
+			b := NewBoard(slog.New(slog.DiscardHandler))
 			put(t, b, CancelRecord("t", tc.cancel, noon))
 			if got, _ := b.Standing(&cmd); got != tc.want {
 				t.Errorf("order %d, want %d", got, tc.want)
@@ -64,7 +64,7 @@ func TestACancellationIsAboutWhatWasProducedBeforeItAndFitsInEverything(t *testi
 
 func TestAClassIsHeldUntilItIsResumedAndWhoWaitsIsTold(t *testing.T) {
 	t.Parallel()
-	b := NewBoard()
+	b := NewBoard(slog.New(slog.DiscardHandler))
 	cmd := &sms.Command{Class: sms.OTP, At: noon}
 	put(t, b, HoldRecord("t", sms.OTP, true, noon), HoldRecord("t", sms.Marketing, true, noon))
 	order, changed := b.Standing(cmd)
@@ -84,7 +84,7 @@ func TestAClassIsHeldUntilItIsResumedAndWhoWaitsIsTold(t *testing.T) {
 
 func TestWhatOnlyANewerProgramUnderstandsHoldsEverything(t *testing.T) {
 	t.Parallel()
-	b := NewBoard()
+	b := NewBoard(slog.New(slog.DiscardHandler))
 	if err := b.take(&kafkaio.Record{Key: []byte("class/otp"), Value: []byte(`{"v":2,"at":"2026-01-01T00:00:00Z"}`)}); err == nil {
 		t.Error("not told")
 	}
@@ -100,7 +100,7 @@ func TestWhatIsNoOrderChangesNothing(t *testing.T) {
 		"empty":             {Key: []byte("class/otp"), Value: []byte("{}")},
 		"under another key": {Key: []byte("cancel/1"), Value: HoldRecord("t", sms.OTP, true, noon).Value},
 	} {
-		b := NewBoard()
+		b := NewBoard(slog.New(slog.DiscardHandler))
 		if err := b.take(&rec); err == nil {
 			t.Errorf("%s: not told", name)
 		}
@@ -138,11 +138,12 @@ func TestOrdersOfTheTopicStandBeforeCatchUpReturnsAndFollowAfterwards(t *testing
 		write(HoldRecord("orders", class, true, noon))
 	}
 	write(HoldRecord("orders", sms.OTP, false, noon))
-	f := Follower{Topic: "orders", Kafka: client, Board: NewBoard(), Log: slog.New(slog.DiscardHandler)}
+	board := NewBoard(slog.New(slog.DiscardHandler))
+	f := kafkaio.Follower{Topic: "orders", Client: client, Take: board.Take}
 	if err := f.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if held := f.Board.Held(); len(held) != 2 {
+	if held := board.Held(); len(held) != 2 {
 		t.Fatalf("held %v", held)
 	}
 
@@ -150,10 +151,10 @@ func TestOrdersOfTheTopicStandBeforeCatchUpReturnsAndFollowAfterwards(t *testing
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(ctx) }()
 	marketing := &sms.Command{Class: sms.Marketing, At: noon}
-	_, changed := f.Board.Standing(marketing)
+	_, changed := board.Standing(marketing)
 	write(HoldRecord("orders", sms.Marketing, false, noon))
 	<-changed
-	if order, _ := f.Board.Standing(marketing); order != submit.Proceed {
+	if order, _ := board.Standing(marketing); order != submit.Proceed {
 		t.Errorf("order %d", order)
 	}
 	cancel()

@@ -7,5 +7,4 @@
 //
 //	record   one order, as it stands in the topic
 //	board    what stands now, asked before every submit
-//	follow   from the topic to the board
 package control

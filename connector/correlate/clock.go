@@ -2,29 +2,21 @@ package correlate
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 )
 
-// look does what the clock has to do. Nothing is decided while sendids are behind,
-// nor until what was decided the last time has been read back.
+// look does what the clock has to do. Nothing is decided while sendids are unread,
+// among them what was decided the last time.
 func (p *partition) look(ctx context.Context) error {
-	if p.tail.behind() || p.tail.next <= p.decided {
-		return nil
-	}
 	now := time.Now()
-	due := map[moment][]string{}
-	err := p.shelf.due(now.UnixMilli(), func(sendid string, what moment) bool {
-		switch {
-		case what == deadline && p.pushes.behind():
-			// Reports that are here already are not missing.
-			return true
-		case what == orphaned && now.Sub(p.asked[sendid]) < p.c.rules.orphanAfter:
-			return true
-		}
-		due[what] = append(due[what], sendid)
-		return len(due[what]) < most
-	})
-	if err != nil {
+	due, err := p.due(ctx, now)
+	ask := p.ask.Load()
+	if err != nil || len(due) == 0 && !ask {
+		return err
+	}
+	if unread, err := p.unread(ctx, &p.tail, p.c.cfg.Sendids); unread || err != nil {
 		return err
 	}
 	if err := p.forget(due[forget]); err != nil {
@@ -39,10 +31,42 @@ func (p *partition) look(ctx context.Context) error {
 	if err := p.decide(); err != nil {
 		return err
 	}
-	if p.ask.Swap(false) {
+	if ask {
+		p.ask.Store(false)
 		return p.askAgain(ctx)
 	}
 	return nil
+}
+
+// due lists the sendids that the clock has to do something with.
+func (p *partition) due(ctx context.Context, now time.Time) (map[moment][]string, error) {
+	// Reports that are here already are not missing, and find their command.
+	pushesUnread := sync.OnceValues(func() (bool, error) { return p.unread(ctx, &p.pushes, p.c.cfg.Pushes) })
+	due := map[moment][]string{}
+	var failed error
+	err := p.shelf.due(now.UnixMilli(), func(sendid string, what moment) bool {
+		if what == orphaned {
+			if now.Sub(p.asked[sendid]) < p.c.rules.orphanAfter {
+				return true
+			}
+		} else if unread, err := pushesUnread(); unread || err != nil {
+			failed = err
+			return err == nil
+		}
+		due[what] = append(due[what], sendid)
+		return len(due[what]) < most
+	})
+	return due, errors.Join(err, failed)
+}
+
+// unread reports whether there is more to be read of a topic. It asks Kafka: what
+// the last fetch said is old where fetching fails.
+func (p *partition) unread(ctx context.Context, f *fetched, topic string) (bool, error) {
+	if f.next < f.fetcher.HighWatermark() {
+		return true, nil // most of the time, where there is much to do
+	}
+	end, err := p.c.cfg.Kafka.EndOffset(ctx, topic, p.id)
+	return f.next < end, err
 }
 
 // forget drops entries that can no longer matter.
@@ -96,11 +120,7 @@ func (p *partition) decide() error {
 	if len(p.out.messages) == 0 {
 		return nil
 	}
-	acks, err := p.write(p.out.messages)
-	p.out = output{messages: p.out.messages[:0]}
-	for _, ack := range acks {
-		p.decided = max(p.decided, ack.Offset)
-	}
+	err := p.flush()
 	p.c.cfg.Reached(afterDecide)
 	return err
 }

@@ -209,21 +209,6 @@ func TestDeadlineIsToldOnceThroughRestarts(t *testing.T) {
 	}
 }
 
-func TestReportsThatWaitInTheTopicAreNotMissing(t *testing.T) {
-	t.Parallel()
-	perform(t, 1, func(s *stage) {
-		a := s.enter("a", nil)
-		s.submitted("s1", 1, nil)
-		settle()
-		a.stop()
-		s.pushed("s1", "DELIVRD")
-		time.Sleep(2 * testDeadline) // the deadline passes while nobody is there
-		s.enter("b", nil)
-		time.Sleep(time.Minute)
-		s.want("s1 13800000000 delivered matched")
-	})
-}
-
 func TestNeitherNumberNorTextIsInSendids(t *testing.T) {
 	t.Parallel()
 	perform(t, 1, func(s *stage) {

@@ -36,5 +36,6 @@
 //
 // An entry lives for two deadlines: in the first its reports are expected, in the
 // second late ones still find it. Then it is dropped, and a report later still is
-// an orphan. The topics must keep their records as long, see Retention.
+// an orphan. A sent that is written once more after that has reports matched again,
+// and nobody missed. The topics must keep their records as long, see Retention.
 package correlate

@@ -47,12 +47,7 @@ func (e *entry) apply(f *fact, r rules) (work bool) {
 			return false
 		}
 		e.sent = mustEncode(f.Sent)
-		e.recipients = f.Sent.Recipients
-		from := later(f.Sent.SubmittedAt, f.Sent.SendAt)
-		if from.IsZero() {
-			from = f.At
-		}
-		e.due = from.Add(r.deadline).UnixMilli()
+		e.expect(f, r)
 		return len(e.pushes) > 0
 	case kindSeen:
 		for _, to := range f.To {
@@ -72,6 +67,24 @@ func (e *entry) apply(f *fact, r rules) (work bool) {
 		return e.applyPush(f)
 	}
 	return false
+}
+
+// expect says how many reports are to come, and until when. A sent may be written
+// once more, by a take-over after a long outage, when the life of its entry is
+// over and with it all that was known of its reports. It lets late ones be matched;
+// that others did not come it could not say. So that clocks which differ do not
+// matter, this begins in the middle of the second deadline.
+func (e *entry) expect(f *fact, r rules) {
+	from := later(f.Sent.SubmittedAt, f.Sent.SendAt)
+	if from.IsZero() {
+		from = f.At
+	}
+	due := from.Add(r.deadline)
+	if f.At.Sub(due) > r.deadline/2 {
+		e.due = f.At.UnixMilli()
+		return
+	}
+	e.recipients, e.due = f.Sent.Recipients, due.UnixMilli()
 }
 
 // applyPush takes in what is about a parked push.

@@ -17,8 +17,6 @@ const (
 	// fetchBytes bounds what is read at a time, packed. Two such batches of each
 	// topic can be in memory.
 	fetchBytes = 256 << 10
-	// fetchWait: an answer without records tells how far we are from the end.
-	fetchWait = 250 * time.Millisecond
 	// lookPause is how often the clock is heard.
 	lookPause = 500 * time.Millisecond
 	// most messages that are written at a time, about. It bounds memory.
@@ -38,10 +36,9 @@ type partition struct {
 	tail     fetched
 	pushes   fetched
 
-	todo    map[string]struct{}  // sendids of which something may be untold
-	decided int64                // nothing is decided until the tail is beyond
-	asked   map[string]time.Time // when evidence was found for an orphan
-	out     output
+	todo  map[string]struct{}  // sendids of which something may be untold
+	asked map[string]time.Time // when evidence was found for an orphan
+	out   output
 
 	done      atomic.Int64 // every push below is published or parked
 	restored  atomic.Int64 // position in sendids while it is restored
@@ -61,12 +58,6 @@ type fetched struct {
 type batch struct {
 	records []kafkaio.Record
 	next    int64
-}
-
-// behind reports whether there is more to read, as far as is known.
-func (f *fetched) behind() bool {
-	high := f.fetcher.HighWatermark()
-	return high < 0 || f.next < high
 }
 
 // run correlates until ctx ends.
@@ -229,7 +220,7 @@ func (p *partition) flush() error {
 	if len(p.out.messages) == 0 {
 		return nil
 	}
-	_, err := p.write(p.out.messages)
+	err := p.write(p.out.messages)
 	if err == nil {
 		p.c.metrics.published(p.work, &p.out)
 	}
@@ -240,16 +231,16 @@ func (p *partition) flush() error {
 // overloadPause is how long to wait when the producer's buffer is full.
 const overloadPause = 20 * time.Millisecond
 
-func (p *partition) write(messages []kafkaio.Message) ([]kafkaio.Ack, error) {
+func (p *partition) write(messages []kafkaio.Message) error {
 	for {
-		acks, err := p.c.cfg.Producer.Produce(p.work, messages...)
+		_, err := p.c.cfg.Producer.Produce(p.work, messages...)
 		if !errors.Is(err, kafkaio.ErrOverloaded) {
-			return acks, err
+			return err
 		}
 		select {
 		case <-time.After(overloadPause):
 		case <-p.work.Done():
-			return nil, err
+			return err
 		}
 	}
 }

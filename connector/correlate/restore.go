@@ -23,7 +23,6 @@ func (p *partition) restore(ctx context.Context) error {
 	}
 	p.restoring.Store(end)
 	defer p.restoring.Store(0)
-	p.decided = -1
 	p.todo = make(map[string]struct{})
 	trusted, err := p.trust(ctx, end)
 	if err != nil {
@@ -108,7 +107,7 @@ func (p *partition) startAnew(ctx context.Context) error {
 
 func (p *partition) fetcher(at int64) *kafkaio.Fetcher {
 	return p.c.cfg.Kafka.Fetcher(kafkaio.FetchConfig{
-		Topic: p.c.cfg.Sendids, Partition: p.id, Offset: at, MaxBytes: fetchBytes, MaxWait: fetchWait,
+		Topic: p.c.cfg.Sendids, Partition: p.id, Offset: at, MaxBytes: fetchBytes,
 	})
 }
 

@@ -225,12 +225,12 @@ func (s *stage) reports() []event {
 	return decodeEvents(s.t, s.records(reportsTopic))
 }
 
-func decodeEvents(t *testing.T, records []*kgo.Record) (events []event) {
-	t.Helper()
+func decodeEvents(tb testing.TB, records []*kgo.Record) (events []event) {
+	tb.Helper()
 	for _, r := range records {
 		var e event
 		if err := json.Unmarshal(r.Value, &e); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		e.at, e.value = r.Timestamp, string(r.Value)
 		events = append(events, e)

@@ -77,6 +77,14 @@ func (s *Submitter) expiry(cmd *sms.Command) time.Time {
 	return end
 }
 
+// Recipients are the numbers of a command as they are submitted, each once: those
+// that the ranges of its parts are about.
+func (s *Submitter) Recipients(cmd *sms.Command) []string {
+	var p plan
+	s.address(&p, cmd.To)
+	return p.numbers
+}
+
 // fewRecipients is up to where comparing with each is cheaper than a map.
 const fewRecipients = 16
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -63,7 +64,7 @@ func (b *bench) reports(ctx context.Context) error {
 	if _, err := reach(ctx, counter, stage.Topics.Reports(), len(early), correlator.Process); err != nil {
 		return err
 	}
-	return b.reportLatency(ctx, stage, later)
+	return b.reportLatency(ctx, stage, later, n+len(early))
 }
 
 // pushAll pushes as fast as it is answered.
@@ -94,15 +95,20 @@ func pushAll(ctx context.Context, to *lab.Connector, reports []report) error {
 	return nil
 }
 
-// reportLatency pushes at an even pace.
-func (b *bench) reportLatency(ctx context.Context, stage *lab.Stage, reports []report) error {
+// reportLatency pushes at an even pace, once its consumer has read the outputs that
+// are there already: one that is behind would measure itself.
+func (b *bench) reportLatency(ctx context.Context, stage *lab.Stage, reports []report, outputs int) error {
 	var mu sync.Mutex
 	sent := map[string]time.Time{}
 	var took []time.Duration
+	caughtUp := make(chan struct{})
 	recorder, err := lab.Record(ctx, stage, func(o lab.Output) {
 		now := time.Now()
 		mu.Lock()
 		defer mu.Unlock()
+		if outputs--; outputs == 0 {
+			close(caughtUp)
+		}
 		if at, ok := sent[o.SendID]; ok && o.Topic == "reports" {
 			took = append(took, now.Sub(at))
 			delete(sent, o.SendID)
@@ -112,6 +118,13 @@ func (b *bench) reportLatency(ctx context.Context, stage *lab.Stage, reports []r
 		return err
 	}
 	defer recorder.Close()
+	select {
+	case <-caughtUp:
+	case <-time.After(time.Minute):
+		return errors.New("the outputs of the backlog were not read within a minute")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	client := pushClient()
 	defer client.CloseIdleConnections()
 	address := "http://" + stage.Connectors[0].Push + "/push/report"
