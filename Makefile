@@ -22,7 +22,7 @@ test: ## run all tests that need nothing but Go
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## run the linters
-	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint run --allow-parallel-runners ./...
 
 $(BIN)/golangci-lint:
 	GOBIN=$(CURDIR)/$(BIN) go install $(GOLANGCI_LINT)

@@ -111,6 +111,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Roles.Intake {
 		flows = append(flows, c.line.Run)
 	}
+	asked := ctx
 	// The admin listener is the first to come and the last to go, so that
 	// somebody can see how the rest does.
 	visible, hide := context.WithCancel(context.WithoutCancel(ctx))
@@ -129,7 +130,15 @@ func Run(ctx context.Context, cfg Config) error {
 		g.Go(func() error { return flow(ctx) })
 	}
 	err = g.Wait()
-	err = errors.Join(err, c.close())
+	unconfirmed := c.close()
+	if unconfirmed != nil && asked.Err() != nil {
+		// Kafka is away. Nothing is lost by it: a command without a confirmed
+		// result is not committed, so its next owner tells it; a push was answered
+		// 503, or waits in the spool.
+		c.log.Warn("stopped before kafka confirmed everything", "error", unconfirmed)
+		unconfirmed = nil
+	}
+	err = errors.Join(err, unconfirmed)
 	hide()
 	return errors.Join(err, <-admin)
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
-	"syscall"
 	"time"
 
 	"smsbridge/connector/kafkaio"
@@ -53,7 +51,7 @@ func (c *Connector) watchKafka(ctx context.Context) error {
 		before := c.health.set(err)
 		switch {
 		case err != nil && before == nil:
-			c.log.Error("kafka is not usable, nothing is submitted or taken until it is", "error", err)
+			c.log.Error("kafka is not usable, nothing is submitted until it is", "error", err)
 		case err == nil && before != nil:
 			c.log.Info("kafka is usable")
 		}
@@ -89,10 +87,15 @@ func missing(found map[string]kafkaio.Topic, names []string) error {
 // reach waits until Kafka answers and every topic is there. It gives up only
 // where waiting does not help: wrong credentials, missing rights.
 func (c *Connector) reach(ctx context.Context) error {
-	told := ""
+	told, refusals := "", 0
 	for {
 		err := c.prepare(ctx)
-		if err == nil || ctx.Err() != nil || hopeless(err) {
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if !hopeless(err) {
+			refusals = 0
+		} else if refusals++; refusals > 1 { // the first one may be from a broker that is going away
 			return err
 		}
 		if told != err.Error() {
@@ -105,9 +108,7 @@ func (c *Connector) reach(ctx context.Context) error {
 
 // hopeless says that waiting does not help: somebody must change something.
 func hopeless(err error) bool {
-	// A connection that is cut may mean that TLS or a login is wanted, or that a
-	// proxy stands before a broker which is still coming up.
-	if errors.Is(err, kafkaio.ErrUnreachable) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+	if errors.Is(err, kafkaio.ErrUnreachable) {
 		return false
 	}
 	return errors.Is(err, kafkaio.ErrUnauthorized) || errors.Is(err, kafkaio.ErrLogin) || errors.Is(err, kafkaio.ErrTLS)

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -97,6 +100,59 @@ func TestNothingIsLostOrSentTwiceWhileKafkaIsAway(t *testing.T) {
 	if told := strings.Count(w.log.String(), "kafka is not usable"); told != 1 {
 		t.Errorf("the absence was told %d times", told)
 	}
+}
+
+func TestAStopWhileKafkaIsAwayIsNoFailureAndTellsWhatIsOpen(t *testing.T) {
+	l, w := newLab(t), newWatch(t)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	l.answer = func(url.Values) string {
+		close(entered)
+		<-leave
+		return l.accept(url.Values{"mobile": {"13800000000"}})
+	}
+	l.produce(command("c1", "", ""))
+	var kafka cable
+	_, stop := l.start(func(cfg *Config) {
+		w.over(cfg)
+		cfg.Kafka.Dial = kafka.dial
+		cfg.Grace = time.Second
+	})
+	<-entered
+	kafka.pull()
+	close(leave)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if told := strings.Count(w.log.String(), "stopped before kafka confirmed everything"); told != 1 {
+		t.Errorf("what is open was told %d times", told)
+	}
+}
+
+func TestConnectionsThatAreCutAtTheStartAreMadeAnew(t *testing.T) {
+	l := newLab(t)
+	l.produce(command("c1", "", ""))
+	var dialed atomic.Int32
+	_, stop := l.start(func(cfg *Config) {
+		cfg.Kafka.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err == nil && dialed.Add(1) < 10 {
+				return closing{conn}, nil
+			}
+			return conn, err
+		}
+	})
+	l.outcomes(1)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// closing is a connection that this end closes instead of reading.
+type closing struct{ net.Conn }
+
+func (c closing) Read(b []byte) (int, error) {
+	_ = c.Close()
+	return c.Conn.Read(b)
 }
 
 func TestALineWithoutProviderIsHeldAndOpensByItselfAndBurnsNoCommand(t *testing.T) {

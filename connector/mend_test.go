@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -46,5 +48,42 @@ func TestAHaltedPartitionIsWorkedOnOnceItIsMended(t *testing.T) {
 			t.Errorf("%d commands are committed, want 1", n)
 		}
 		th.leave()
+	})
+}
+
+func TestAHaltedPartitionTellsHowMuchWaitsBehindIt(t *testing.T) {
+	l, w := newLab(t), newWatch(t)
+	if _, err := kadm.NewClient(l.client).CreatePartitions(t.Context(), 1, testTopics.Commands); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := kgo.NewClient(kgo.SeedBrokers(l.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	for range 3 { // the partition is new and has no journal
+		record := &kgo.Record{Topic: testTopics.Commands, Partition: partitions, Value: []byte("{}")}
+		if err := writer.ProduceSync(t.Context(), record).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.start(w.over)
+	eventually(t, func() error {
+		_, body := w.get("/api/status")
+		var told struct {
+			Partitions []struct {
+				Halted bool
+				Lag    int64
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &told); err != nil {
+			return err
+		}
+		for _, p := range told.Partitions {
+			if p.Halted && p.Lag == 3 {
+				return nil
+			}
+		}
+		return fmt.Errorf("no halted partition with 3 commands behind it: %s", body)
 	})
 }

@@ -54,7 +54,7 @@ func (o *owned) status() []telemetry.Partition {
 	list := make([]telemetry.Partition, 0, len(o.parts))
 	for id, p := range o.parts {
 		if err := p.ledger.Halted(); err != nil {
-			list = append(list, haltedPartition(id, p.ledger.Start(), err))
+			list = append(list, p.haltedStatus(err))
 			continue
 		}
 		mark := p.window.Watermark()
@@ -70,10 +70,13 @@ func (o *owned) status() []telemetry.Partition {
 	return list
 }
 
-func haltedPartition(id int, watermark int64, err error) telemetry.Partition {
-	p := telemetry.Partition{Partition: id, Watermark: watermark, Halted: true, Detail: telemetry.Text(err.Error())}
-	if halt, ok := errors.AsType[*journal.Halt](err); ok {
-		p.Reason, p.Detail, p.Remedy = telemetry.Text(halt.Reason), telemetry.Text(halt.Err.Error()), telemetry.Text(halt.Reason.Remedy())
+func (p *assigned) haltedStatus(err error) telemetry.Partition {
+	start := p.ledger.Start()
+	s := telemetry.Partition{
+		Partition: p.id, Lag: max(0, p.end.Load()-start), Watermark: start, Halted: true, Detail: telemetry.Text(err.Error()),
 	}
-	return p
+	if halt, ok := errors.AsType[*journal.Halt](err); ok {
+		s.Reason, s.Detail, s.Remedy = telemetry.Text(halt.Reason), telemetry.Text(halt.Err.Error()), telemetry.Text(halt.Reason.Remedy())
+	}
+	return s
 }

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -93,6 +94,7 @@ type assigned struct {
 	fetcher *kafkaio.Fetcher  // nil when the partition is halted
 	window  *intake.Window    // likewise
 	intake  *intake.Partition // likewise
+	end     atomic.Int64      // of a halted partition, when last looked at
 }
 
 // serve works on the partitions of one generation until they are taken away,
@@ -146,7 +148,7 @@ func (c *Connector) carry(ctx context.Context, tenure *journal.Tenure, parts map
 		}
 	}
 	g.Go(func() error { return c.revise(ctx, tenure) })
-	g.Go(func() error { return c.awaitMend(ctx, tenure) })
+	g.Go(func() error { return c.awaitMend(ctx, tenure, parts) })
 	g.Go(func() error { return c.settle(ctx, parts) })
 	g.Go(func() error {
 		tick := time.NewTicker(advancePause)
@@ -176,16 +178,18 @@ var errMended = errors.New("what halted a partition is mended")
 
 // awaitMend looks at halted partitions now and then: an operator decides in the
 // journal, or mends the topic, and need not restart anything.
-func (c *Connector) awaitMend(ctx context.Context, tenure *journal.Tenure) error {
+func (c *Connector) awaitMend(ctx context.Context, tenure *journal.Tenure, parts map[int]*assigned) error {
 	pause := time.NewTicker(mendPause)
 	defer pause.Stop()
 	for {
+		unseen := c.lookBehindHalts(ctx, parts)
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 			return nil
 		}
 		mended, err := tenure.Mended(ctx)
+		err = errors.Join(unseen, err)
 		switch {
 		case mended:
 			return errMended
@@ -193,6 +197,21 @@ func (c *Connector) awaitMend(ctx context.Context, tenure *journal.Tenure) error
 			c.log.Warn("halted partitions not looked at, trying again", "error", err)
 		}
 	}
+}
+
+// lookBehindHalts learns how much waits where nobody fetches.
+func (c *Connector) lookBehindHalts(ctx context.Context, parts map[int]*assigned) error {
+	for _, p := range parts {
+		if p.ledger.Halted() == nil {
+			continue
+		}
+		end, err := c.kafka.EndOffset(ctx, c.cfg.Topics.Commands, p.id)
+		if err != nil {
+			return err
+		}
+		p.end.Store(end)
+	}
+	return nil
 }
 
 // advance tells the journal, which commits, how far the window has got.

@@ -103,7 +103,11 @@ func logIn(ctx context.Context, pc *protocol.Conn, mechanism sasl.Mechanism) (re
 	const wrong = "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: the broker does not accept them (nor would it, were the user made for another mechanism)"
 	for done := false; !done; {
 		res, err := pc.RoundTrip(&saslauthenticate.Request{AuthBytes: state})
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			// It took part in the handshake: this is how some say no.
+			return wrong, errSilentNo
+		case err != nil:
 			return wrong, err
 		}
 		answer := res.(*saslauthenticate.Response)
@@ -164,4 +168,13 @@ func isRemoteAlert(err error) bool {
 func hungUp(err error) bool {
 	var op *net.OpError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op) && !op.Timeout() && op.Op == "read"
+}
+
+// brokeOff says whether the connection ended, at either end, or the time, before
+// the broker answered anything.
+func brokeOff(err error) bool {
+	var late interface{ Timeout() bool }
+	var op *net.OpError
+	return hungUp(err) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &late) && late.Timeout() || errors.As(err, &op) && op.Op == "write"
 }

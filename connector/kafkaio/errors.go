@@ -25,6 +25,10 @@ var errAnswerTooLarge = errors.New("answer refused")
 // errAnsweredTLS is found where we spoke plainly to a listener that wants TLS.
 var errAnsweredTLS = errors.New("the listener answered in TLS")
 
+// errSilentNo is found where a broker closed the connection when it was given
+// name and password, which is an answer: before Kafka 1.0 the only one.
+var errSilentNo = errors.New("the broker hung up")
+
 // BatchError says that a batch can be read by nobody: Err is or wraps
 // ErrCorrupt, ErrBatchTooLarge or ErrOldFormat. Next is the offset to go on at; what
 // lies between Offset and Next is then lost to the reader.

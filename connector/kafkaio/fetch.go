@@ -20,6 +20,9 @@ const (
 	// near to it, a slow broker is asked again and again for what it is about
 	// to send (seen with kafka-go's Reader on a cold cluster).
 	fetchSlack = 10 * time.Second
+	// troublePatience is how long fetching may fail before it is told. Leaders
+	// move, and brokers hear of a new topic, within some hundred milliseconds.
+	troublePatience = 5 * time.Second
 	// unknownPatience is how long a topic may be unknown before its absence is
 	// told: brokers hear of a new one at different times, and of a deleted one
 	// they never hear again.
@@ -46,6 +49,7 @@ type Fetcher struct {
 
 	pause   backoff
 	trouble time.Time // when it began, zero while all is well
+	told    bool      // that there is trouble
 	unknown time.Time // since when the topic is unknown
 	damaged bool      // the batch at position was found damaged once
 }
@@ -213,14 +217,16 @@ func (f *Fetcher) final(err error) bool {
 func (f *Fetcher) begin(err error) {
 	if f.trouble.IsZero() {
 		f.trouble = time.Now()
-		f.log.Warn("cannot fetch, trying on", "offset", f.Position(), "error", err)
+	}
+	if !f.told && time.Since(f.trouble) >= troublePatience {
+		f.told = true
+		f.log.Warn("cannot fetch, trying on", "offset", f.Position(), "after", time.Since(f.trouble), "error", err)
 	}
 }
 
 func (f *Fetcher) end() {
-	f.damaged, f.unknown, f.pause = false, time.Time{}, backoff{}
-	if !f.trouble.IsZero() {
+	if f.told {
 		f.log.Info("fetching again", "offset", f.Position(), "after", time.Since(f.trouble))
-		f.trouble = time.Time{}
 	}
+	f.damaged, f.told, f.trouble, f.unknown, f.pause = false, false, time.Time{}, time.Time{}, backoff{}
 }

@@ -92,7 +92,7 @@ func TestALeaderThatMovesIsFollowed(t *testing.T) {
 	inOrder(t, all, 60)
 }
 
-func TestWhatIsTemporaryIsWaitedOutAndToldOnce(t *testing.T) {
+func TestWhatIsTemporaryIsWaitedOutAndNotToldAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, code := range []*kerr.Error{
 		kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition, kerr.LeaderNotAvailable, kerr.ReplicaNotAvailable,
@@ -108,7 +108,7 @@ func TestWhatIsTemporaryIsWaitedOutAndToldOnce(t *testing.T) {
 			if fault.Hits() != 3 {
 				t.Errorf("%d faults were met", fault.Hits())
 			}
-			if log.count("cannot fetch") != 1 || log.count("fetching again") != 1 {
+			if log.count("cannot fetch") != 0 || log.count("fetching again") != 0 {
 				t.Errorf("logged %s", log.b.String())
 			}
 		})
@@ -234,6 +234,21 @@ func TestATopicThatStaysUnknownIsToldAfterAMinute(t *testing.T) {
 			t.Fatalf("after %v: %v", took, err)
 		}
 		if log.count("cannot fetch") != 1 {
+			t.Errorf("logged %s", log.b.String())
+		}
+	})
+}
+
+func TestTroubleThatLastsIsToldOnceAndSoIsItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake, c, log := virtual(t, kfake.SeedTopics(1, "t"))
+		fault := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 1 << 20})
+		time.AfterFunc(10*troublePatience, fault.Remove)
+		ctx, cancel := context.WithTimeout(t.Context(), 12*troublePatience)
+		defer cancel()
+		_, _ = c.Fetcher(FetchConfig{Topic: "t"}).Next(ctx)
+		if log.count("cannot fetch") != 1 || log.count("fetching again") != 1 {
 			t.Errorf("logged %s", log.b.String())
 		}
 	})

@@ -11,7 +11,8 @@ import (
 var (
 	// ErrUnreachable may mend itself: the broker, or the way to it, is down.
 	ErrUnreachable = errors.New("unreachable")
-	// ErrTLS and ErrLogin need somebody to change the configuration.
+	// ErrTLS and ErrLogin need somebody to change the configuration, unless they
+	// come with ErrUnreachable.
 	ErrTLS   = errors.New("TLS failed")
 	ErrLogin = errors.New("login failed")
 )
@@ -30,8 +31,15 @@ func (e *ConnectError) Error() string {
 	return fmt.Sprintf("Kafka broker %s: %v: %v. %s", e.Broker, e.Kind, e.Err, e.Remedy)
 }
 
-// Unwrap gives the kind and the cause.
-func (e *ConnectError) Unwrap() []error { return []error{e.Kind, e.Err} }
+// Unwrap gives the kind and the cause. Where the connection only broke off, it
+// gives ErrUnreachable too: Kind is then a guess, and it may mend itself, as when
+// a broker behind a proxy is still coming up.
+func (e *ConnectError) Unwrap() []error {
+	if brokeOff(e.Err) {
+		return []error{e.Kind, ErrUnreachable, e.Err}
+	}
+	return []error{e.Kind, e.Err}
+}
 
 // Probe connects anew, as every later connection will, to one of the configured
 // brokers and to those that it names, and logs in. kafka-go alone would tell

@@ -134,6 +134,83 @@ func TestProbeNamesWhatIsWrongAndTheSettingToChange(t *testing.T) {
 	}
 }
 
+// cutting ends a connection in its own way instead of writing for the nth time.
+type cutting struct {
+	net.Conn
+	writes int
+	cut    func(net.Conn)
+}
+
+func (c *cutting) Write(b []byte) (int, error) {
+	if c.writes--; c.writes < 0 {
+		c.cut(c.Conn)
+	}
+	return c.Conn.Write(b)
+}
+
+func TestAConnectionThatBreaksOffMayMendItselfWhateverItWasAbout(t *testing.T) {
+	t.Parallel()
+	cert, pool := certificate(t, "127.0.0.1")
+	fake := startFake(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "alice", secret),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}})).ListenAddrs()[0]
+	// TLS takes two writes, the versions, the mechanism and SCRAM four more. To
+	// hang up on SCRAM is to say no.
+	const beforeLogin, all = 4, 6
+	for name, c := range map[string]struct {
+		cut    func(net.Conn)
+		writes int
+	}{
+		"closed by us":     {func(c net.Conn) { c.Close() }, all},
+		"ended by them":    {func(c net.Conn) { c.(*net.TCPConn).CloseRead() }, beforeLogin},
+		"ended by the way": {func(c net.Conn) { c.(*net.TCPConn).CloseWrite() }, all},
+		"never answered":   {func(c net.Conn) { c.SetReadDeadline(time.Unix(1, 0)) }, all},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for at := range c.writes {
+				client := openWith(t, Config{
+					Brokers: []string{fake}, TLS: &tls.Config{RootCAs: pool},
+					SASL: SASL{Mechanism: "scram-sha-256", Username: "alice", Password: password(secret)},
+					Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+						conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+						return &cutting{conn, at, c.cut}, err
+					},
+				})
+				if err := client.Probe(t.Context()); !errors.Is(err, ErrUnreachable) {
+					t.Errorf("at write %d: %v", at, err)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatABrokerRefusesDoesNotMendItself(t *testing.T) {
+	t.Parallel()
+	cert, _ := certificate(t, "127.0.0.1")
+	_, strangers := certificate(t, "127.0.0.1")
+	secure := startFake(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}})).ListenAddrs()
+	scram := startFake(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "alice", secret)).ListenAddrs()
+	for name, cfg := range map[string]Config{
+		"the authority": {Brokers: secure, TLS: &tls.Config{RootCAs: strangers}},
+		"the password":  {Brokers: scram, SASL: SASL{Mechanism: "scram-sha-256", Username: "alice", Password: password("wrong")}},
+		"the mechanism": {Brokers: scram, SASL: SASL{Mechanism: "plain", Username: "alice", Password: password(secret)}},
+	} {
+		if err := openWith(t, cfg).Probe(t.Context()); err == nil || errors.Is(err, ErrUnreachable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func openWith(t *testing.T, cfg Config) *Client {
+	t.Helper()
+	c, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
 func TestEveryWayToLogInWorks(t *testing.T) {
 	t.Parallel()
 	cert, pool := certificate(t, "127.0.0.1")

@@ -38,7 +38,7 @@ func TestPageInChromium(t *testing.T) {
 		a.Status = func() Status { return night(now) }
 		a.Ready = func() error { return errors.New("kafka: 3 brokers, none answers") }
 		a.Problems = &Problems{}
-		a.Problems.add(Problem{At: Time(now), Level: "error", Text: "kafka is not usable, nothing is submitted or taken until it is; error kafka: no broker answers", Times: 41})
+		a.Problems.add(Problem{At: Time(now), Level: "error", Text: "kafka is not usable, nothing is submitted until it is; error kafka: no broker answers", Times: 41})
 	})
 	calm := admin(func(a *Admin) {
 		a.Status = func() Status {
