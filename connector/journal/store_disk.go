@@ -2,6 +2,7 @@ package journal
 
 import (
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -45,4 +46,15 @@ func (s *Store) shelf(partition int, window time.Duration) (*shelf, error) {
 	}
 	s.shelves[partition] = next
 	return next, nil
+}
+
+// Close saves the filters and writes down what is still in memory. Without it the
+// next process reads a little more.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, shelf := range s.shelves {
+		shelf.use(func() error { return shelf.save(math.MaxInt64) })
+	}
+	return s.Store.Close()
 }

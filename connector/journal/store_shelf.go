@@ -22,8 +22,8 @@ var errRetired = errors.New("the partition's ids have a newer owner")
 
 // shelf is what the store holds of one partition, for one owner.
 //
-// A key is the partition, a kind, and for ids the stretch of time and the id. A
-// value holds the entries of the id in that stretch, mostly one.
+// A key is the partition, a kind, for filters and ids the stretch of time, and the
+// id. Its value holds the entries of the id in that stretch, mostly one.
 type shelf struct {
 	disk      *local.Disk
 	partition int
@@ -41,23 +41,28 @@ type bucket struct {
 	start  int64 // seconds since 1970
 	top    int64 // highest offset that this owner put there
 	filter filter
+	saved  bool // the filter is on disk too, just as it is
 }
 
 const (
-	kindClaim = 'c'
-	kindID    = 'i'
+	kindClaim  = 'c'
+	kindFilter = 'f'
+	kindID     = 'i'
 )
 
 func (s *shelf) key(kind byte) []byte {
 	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 32), uint32(s.partition)), kind)
 }
 
-func (s *shelf) idKey(b *bucket, id idHash) []byte {
-	return append(binary.BigEndian.AppendUint64(s.key(kindID), uint64(b.start)), id[:]...)
+func (s *shelf) bucketKey(kind byte, start int64) []byte {
+	return binary.BigEndian.AppendUint64(s.key(kind), uint64(start))
 }
 
-// retire hands the filters to the next owner: reading them anew costs a second
-// for some million ids.
+func (s *shelf) idKey(b *bucket, id idHash) []byte {
+	return append(s.bucketKey(kindID, b.start), id[:]...)
+}
+
+// retire hands the filters to the next owner, who need not read them anew.
 func (s *shelf) retire(next *shelf) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,29 +106,6 @@ func (s *shelf) clear() {
 		s.loaded, s.buckets = true, nil
 		end := binary.BigEndian.AppendUint32(nil, uint32(s.partition)+1)
 		return s.disk.DB.DeleteRange(s.key(0), end, pebble.NoSync)
-	})
-}
-
-// load reads which ids there are into the filters, once for a process.
-func (s *shelf) load() {
-	s.use(func() error {
-		if s.loaded {
-			return nil
-		}
-		from := s.key(kindID)
-		it, err := s.disk.DB.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: s.key(kindID + 1)})
-		if err != nil {
-			return err
-		}
-		for ok := it.First(); ok; ok = it.Next() {
-			key := it.Key()[len(from):]
-			if len(key) != 8+len(idHash{}) {
-				continue
-			}
-			s.bucket(int64(binary.BigEndian.Uint64(key))).filter.add(idHash(key[8:]))
-		}
-		s.loaded = true
-		return errors.Join(it.Error(), it.Close())
 	})
 }
 
@@ -210,8 +192,8 @@ func (s *shelf) put(id idHash, e entry) {
 			if entries, err = decodeEntries(value); err != nil {
 				return err
 			}
-		} else {
-			b.filter.add(id)
+		} else if err := s.widen(b, id); err != nil {
+			return err
 		}
 		b.top = max(b.top, e.offset)
 		return s.disk.DB.Set(s.idKey(b, id), encodeEntries(append(entries, e)), pebble.NoSync)
@@ -248,13 +230,14 @@ func (s *shelf) sweep(below int64) {
 			if !gone(b) {
 				continue
 			}
-			next := &bucket{start: b.start + 1}
-			if err := s.disk.DB.DeleteRange(s.idKey(b, idHash{}), s.idKey(next, idHash{}), pebble.NoSync); err != nil {
-				return err
+			for _, kind := range []byte{kindFilter, kindID} {
+				if err := s.disk.DB.DeleteRange(s.bucketKey(kind, b.start), s.bucketKey(kind, b.start+1), pebble.NoSync); err != nil {
+					return err
+				}
 			}
 		}
 		s.buckets = slices.DeleteFunc(s.buckets, gone)
-		return nil
+		return s.save(time.Now().Unix() - s.width())
 	})
 }
 

@@ -188,44 +188,53 @@ func TestPartitionsOfTheStoreAreApart(t *testing.T) {
 }
 
 // TestKilledStoreHasEveryIDBelowItsClaim ends the store at some moment, with
-// whatever of its files would have survived a power cut.
+// whatever of its files would have survived a power cut, and goes on with that.
 func TestKilledStoreHasEveryIDBelowItsClaim(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(7, 7))
 	fs := vfs.NewCrashableMem()
-	var images []*vfs.MemFS
-	s := memStore(t, fs)
-	shelf := openShelf(t, s, 0)
-	const ids = 20_000
-	for n := range int64(ids) {
-		shelf.put(numbered(n), entry{offset: n, status: sms.Accepted, at: time.Now(), done: n})
-		if n%100 == 99 {
-			shelf.writeClaim(&claim{Position: n + 1})
+	var filters, claimed int64
+	for life := range int64(40) {
+		s := memStore(t, fs)
+		shelf := openShelf(t, s, 0)
+		for _, b := range shelf.buckets {
+			if b.saved {
+				filters++
+			}
 		}
-		if rng.IntN(ids/8) == 0 {
-			s.Flush()
-		}
-		if rng.IntN(ids/12) == 0 {
-			images = append(images, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng}))
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	images = append(images, fs)
-	var best int64
-	for _, image := range images {
-		again := openShelf(t, memStore(t, image), 0)
-		c, _ := again.readClaim()
+		c, _ := shelf.readClaim()
 		for n := range c.Position {
-			if _, ok := again.get(numbered(n), n); !ok {
+			if _, ok := shelf.get(numbered(n), n); !ok {
 				t.Fatalf("claims everything below %d and lacks %d", c.Position, n)
 			}
 		}
-		best = max(best, c.Position)
+		if life%10 == 9 && c.Position != claimed {
+			t.Errorf("closed in order, but it claims only %d of %d", c.Position, claimed)
+		}
+		claimed = c.Position + 100 + rng.Int64N(1000)
+		for n := c.Position; n < claimed; n++ {
+			age := testWindow / buckets * time.Duration(life%buckets)
+			if rng.IntN(100) == 0 { // it comes late, where the filter may be saved already
+				age = time.Duration(rng.Int64N(int64(testWindow)))
+			}
+			shelf.put(numbered(n), entry{offset: n, status: sms.Accepted, at: time.Now().Add(-age), done: n})
+			shelf.writeClaim(&claim{Position: n + 1})
+			switch rng.IntN(200) {
+			case 0, 1:
+				s.Flush()
+			case 2:
+				shelf.sweep(0)
+			}
+		}
+		if life%10 == 8 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
 	}
-	if best != ids {
-		t.Errorf("closed in order, but it claims only %d of %d", best, ids)
+	if filters == 0 {
+		t.Error("no saved filter was ever read")
 	}
 }
 
@@ -395,25 +404,4 @@ func TestLateAnswerRevisesAlsoAfterARestartFromTheStore(t *testing.T) {
 		_ = third.tenure.Close(third.ctx)
 		_ = first.tenure.Close(first.ctx)
 	})
-}
-
-func TestFilterForgetsNothingAndTakesFewForKnown(t *testing.T) {
-	t.Parallel()
-	var f filter
-	const ids = 100_000
-	for n := range int64(ids) {
-		f.add(numbered(n))
-	}
-	wrong := 0
-	for n := range int64(ids) {
-		if !f.mayHave(numbered(n)) {
-			t.Fatalf("%d forgotten", n)
-		}
-		if f.mayHave(numbered(n + ids)) {
-			wrong++
-		}
-	}
-	if wrong > ids*3/100 {
-		t.Errorf("%d of %d fresh ids would go to the disk", wrong, ids)
-	}
 }

@@ -7,11 +7,13 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 const (
 	blockCache = 8 << 20 // bytes
+	filterBits = 10      // for each key: one look in a hundred in vain
 	memTable   = 4 << 20 // bytes, twice at most
 )
 
@@ -31,8 +33,7 @@ func newDisk(folder string, fs vfs.FS, lock *pebble.Lock) (*Disk, error) {
 	d := &Disk{lock: lock}
 	cache := pebble.NewCache(blockCache)
 	defer cache.Unref()
-	var err error
-	d.DB, err = pebble.Open(folder, &pebble.Options{
+	options := &pebble.Options{
 		FS: fs, Lock: lock, Cache: cache, MemTableSize: memTable, MaxOpenFiles: 100,
 		FormatMajorVersion: pebble.FormatNewest,
 		DisableWAL:         true,
@@ -41,7 +42,12 @@ func newDisk(folder string, fs vfs.FS, lock *pebble.Lock) (*Disk, error) {
 			BackgroundError: d.Fail,
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { d.Fail(i.Details) }, // also of a file that was deleted
 		},
-	})
+	}
+	for i := range options.Levels { // most of what is looked for was never there
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
+	}
+	var err error
+	d.DB, err = pebble.Open(folder, options)
 	return d, err
 }
 

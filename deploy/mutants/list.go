@@ -84,6 +84,10 @@ var mutants = []mutant{
 		"connector/journal/story.go", "\tif s.lost {\n", "\tif s.lost && len(s.attempts) == 0 {\n",
 	}}, crash("TestLateAnswerRevisesNothingOfWhichSomethingIsLost")},
 
+	{"a saved filter outlives an id it lacks", []edit{{
+		"connector/journal/store_load.go", "if b.saved || len(b.filter.layers) == 0 {", "if false {",
+	}}, crash("TestKilledStoreHasEveryIDBelowItsClaim")},
+
 	{"evidence overrides an answer", []edit{{
 		"connector/journal/evidence.go", "if t.yes != nil || t.doubts == 0 {", "if t.inferred {",
 	}}, crash("TestEvidenceOverridesNoAnswer")},
