@@ -31,7 +31,7 @@ func checkKafka(ctx context.Context, list *checklist, c config.Config) {
 	ctx, cancel := context.WithTimeout(ctx, 3*checkTimeout)
 	defer cancel()
 	topics := used(c)
-	checkCounts(list, checkTopics(ctx, list, client, topics), topics, c.Topics)
+	checkCounts(list, checkTopics(ctx, list, client, topics, bool(c.Kafka.CreateTopics)), topics, c.Topics)
 	checkSettings(ctx, list, client, topics)
 	checkRights(ctx, list, client, c)
 }
@@ -75,8 +75,8 @@ func checkConnection(ctx context.Context, list *checklist, client *kafkaio.Clien
 }
 
 // checkTopics tells which topics are there, and returns how many partitions they
-// have.
-func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, topics []connector.Topic) map[string]int {
+// have. Those that run creates may be missing.
+func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, topics []connector.Topic, created bool) map[string]int {
 	partitions := map[string]int{}
 	for _, t := range topics {
 		found, err := client.Topics(ctx, t.Name)
@@ -88,6 +88,9 @@ func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, t
 		switch {
 		case exists:
 			what += fmt.Sprintf(", %d partitions", topic.Partitions)
+		case err == nil && created:
+			list.note(what + " does not exist; run creates it (SMSBRIDGE_KAFKA_CREATE_TOPICS)")
+			continue
 		case err == nil:
 			err = errors.New("does not exist; create it (smsbridge topics prints how), or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start")
 		}

@@ -111,6 +111,14 @@ func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	}
 }
 
+func TestCheckIsContentWithMissingTopicsThatRunCreates(t *testing.T) {
+	t.Parallel()
+	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+newBroker(t), "SMSBRIDGE_KAFKA_CREATE_TOPICS=true")
+	if len(lines) == 0 || slices.ContainsFunc(lines, func(line string) bool { return !strings.HasSuffix(line, "run creates it (SMSBRIDGE_KAFKA_CREATE_TOPICS)") }) {
+		t.Errorf("got %q", lines)
+	}
+}
+
 // answering is a provider that answers the question for the balance so, by a
 // clock that is wrong by skew.
 func answering(t *testing.T, answer string, skew time.Duration) string {
