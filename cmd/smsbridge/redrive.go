@@ -126,7 +126,8 @@ func redriveCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 			fmt.Fprintln(stdout, "Nothing to send again.")
 			return nil
 		case !o.yes:
-			return errNotDone
+			fmt.Fprintln(stdout, "A dry run: nothing was put on the topic. -yes does it.")
+			return nil
 		}
 		return sendAgain(ctx, r, chosen, renewal, o.perSecond, counts.commands, stdout)
 	})

@@ -54,11 +54,11 @@ func TestARedriveIsCountedThenSentAndNeverTwice(t *testing.T) {
 	produce(t, broker, commands)
 	carry(commands)
 
-	redrive(exitFailed, "to be sent again: 5 commands, 5 recipients, 5 segments\n  rejected content_rejected")
+	redrive(exitStopped, "to be sent again: 5 commands, 5 recipients, 5 segments\n  rejected content_rejected")
 	if n := count(t, broker, "sms.commands"); n != commands {
 		t.Fatalf("%d commands after a dry run", n)
 	}
-	redrive(exitFailed, "to be sent again: 1 commands", "-id", "c3", "-reason", "content_rejected")
+	redrive(exitStopped, "to be sent again: 1 commands", "-id", "c3", "-reason", "content_rejected")
 	redrive(exitStopped, "Nothing to send again", "-reason", "timeout")
 	redrive(exitStopped, "5 of 5 commands are on their topic again", "-yes", "-valid-for", "1h")
 	redrive(exitStopped, "5 of 5 commands are on their topic again", "-yes", "-valid-for", "1h") // nobody carried the first run yet

@@ -46,7 +46,7 @@ func (e *entry) apply(f *fact, r rules) (work bool) {
 		if e.sent != nil {
 			return false
 		}
-		e.sent = mustEncode(f.Sent)
+		e.sent = f.Sent.append(nil)
 		e.expect(f, r)
 		return len(e.pushes) > 0
 	case kindSeen:

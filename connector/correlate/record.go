@@ -91,7 +91,7 @@ func SentRecord(topic string, s Sent) kafkaio.Message {
 
 func factRecord(topic string, partition int, sendid string, f *fact) kafkaio.Message {
 	f.Version = version
-	return kafkaio.Message{Topic: topic, Partition: partition, Key: []byte(sendid), Value: mustEncode(f)}
+	return kafkaio.Message{Topic: topic, Partition: partition, Key: []byte(sendid), Value: f.encode()}
 }
 
 // pushed is a delivery report as the provider pushed it, without its credentials.
@@ -106,19 +106,10 @@ type pushed struct {
 
 // PushRecord makes the record of a report that the provider pushed.
 func PushRecord(topic string, p wire.ReportPush, receivedAt time.Time) kafkaio.Message {
-	sendid := strings.TrimSpace(p.SendID)
-	return kafkaio.Message{Topic: topic, Partition: kafkaio.AnyPartition, Key: []byte(sendid), Value: mustEncode(&pushed{
-		Version: version, SendID: sendid, Time: p.Time.UTC(), Mobile: strings.Join(p.Mobiles, ","), State: p.State, ReceivedAt: receivedAt.UTC(),
-	})}
-}
-
-// mustEncode: nothing in our records can fail to be written as JSON.
-func mustEncode(v any) []byte {
-	value, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("correlate: a record that is no JSON: %v", err))
+	pushed := pushed{
+		Version: version, SendID: strings.TrimSpace(p.SendID), Time: p.Time.UTC(), Mobile: strings.Join(p.Mobiles, ","), State: p.State, ReceivedAt: receivedAt.UTC(),
 	}
-	return value
+	return kafkaio.Message{Topic: topic, Partition: kafkaio.AnyPartition, Key: []byte(pushed.SendID), Value: pushed.encode()}
 }
 
 // versionError says that a record was written by a newer program.
