@@ -53,15 +53,6 @@ func (c *Client) leader(ctx context.Context, topic string, partition int) (int32
 	return leader, nil
 }
 
-// partitions returns how many partitions a topic has.
-func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
-	t, err := c.topic(ctx, topic)
-	if err != nil {
-		return 0, err
-	}
-	return len(t.partitions), nil
-}
-
 // forget makes the next lookup of a topic ask the cluster: for callers that
 // were told that a leader is not the leader.
 func (c *Client) forget(topic string) {

@@ -35,8 +35,8 @@ func TestCreatingATopicThatExistsIsFine(t *testing.T) {
 	if err := c.CreateTopics(t.Context(), NewTopic{Name: name, Partitions: 7}); err != nil {
 		t.Fatal(err)
 	}
-	n, err := c.partitions(t.Context(), name)
-	if err != nil || n != 2 {
+	found, err := c.WaitTopics(t.Context(), name)
+	if n := found[name].Partitions; err != nil || n != 2 {
 		t.Fatalf("%d partitions, %v", n, err)
 	}
 }

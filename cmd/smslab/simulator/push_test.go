@@ -61,7 +61,7 @@ func TestReportComesForEveryAcceptedNumber(t *testing.T) {
 		Reports: Reports{Share: 1, Group: 2}, BlackSuffix: "99",
 	})
 	say(t, p, post(strings.Replace(submit, number, "13800000001,13800000002,13800000003,13800000099", 1)))
-	sendID := p.Ledger()[0].SendID
+	sendID := p.ledger.all()[0].SendID
 	states := map[string]string{}
 	pushes := 0
 	for len(states) < 4 {
@@ -100,10 +100,10 @@ func TestPushIsRepeatedUntilItIsTaken(t *testing.T) {
 	if first.body != second.body {
 		t.Errorf("%q, then %q", first.body, second.body)
 	}
-	for len(p.Pushes()) < 2 {
+	for len(p.pushed.all()) < 2 {
 		p.Stats() // the second attempt's record follows its answer
 	}
-	if got := p.Pushes(); got[0].Status != 503 || got[1].Status != 200 || got[1].Attempt != 2 {
+	if got := p.pushed.all(); got[0].Status != 503 || got[1].Status != 200 || got[1].Attempt != 2 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -109,12 +109,6 @@ func (p *Provider) Close() error {
 // URL is the address of the submit and balance calls.
 func (p *Provider) URL() string { return "http://" + p.cfg.Listener.Addr().String() + "/sms" }
 
-// Ledger is every complete request so far, in the order in which they were decided.
-func (p *Provider) Ledger() []Entry { return p.ledger.all() }
-
-// Pushes is every attempt at a push so far.
-func (p *Provider) Pushes() []PushEntry { return p.pushed.all() }
-
 // Faults are the ones in force.
 func (p *Provider) Faults() Faults { return p.faults.Load().Faults }
 

@@ -92,7 +92,7 @@ func TestClientsOldAndNewAreUnderstood(t *testing.T) {
 			t.Parallel()
 			p := start(t, Config{})
 			status, body := say(t, p, sent)
-			entries := p.Ledger()
+			entries := p.ledger.all()
 			if status != 200 || len(entries) != 1 {
 				t.Fatalf("%d %q, %d entries", status, body, len(entries))
 			}
@@ -129,7 +129,7 @@ func TestRequestAfterACountedOneIsNotSwallowed(t *testing.T) {
 		}
 		io.Copy(io.Discard, resp.Body)
 	}
-	for _, e := range p.Ledger() {
+	for _, e := range p.ledger.all() {
 		if e.Mobile != number || e.Content != "您好" || e.Code != "0" {
 			t.Errorf("%+v", e)
 		}
@@ -206,7 +206,7 @@ func TestEachFaultIsWhatItSays(t *testing.T) {
 			if !slices.Contains(tt.status, status) {
 				t.Errorf("%d %q", status, body)
 			}
-			entries := p.Ledger()
+			entries := p.ledger.all()
 			if len(entries) != 1 || !slices.Contains(tt.carried, entries[0].Code) || entries[0].Fault != name {
 				t.Errorf("%+v", entries)
 			}
@@ -258,7 +258,7 @@ func TestRequestThatIsCutIsCountedButNotInTheLedger(t *testing.T) {
 			io.WriteString(c, post(submit)[:cut])
 			c.(*net.TCPConn).CloseWrite()
 			io.Copy(io.Discard, c)
-			if s := p.Stats(); s.Complete != 0 || s.Partial != 1 || len(p.Ledger()) != 0 {
+			if s := p.Stats(); s.Complete != 0 || s.Partial != 1 || len(p.ledger.all()) != 0 {
 				t.Errorf("%+v", s)
 			}
 		})
@@ -340,7 +340,7 @@ func TestSendidsAreUniqueUnderLoad(t *testing.T) {
 	}
 	wg.Wait()
 	seen := map[string]bool{}
-	for _, e := range p.Ledger() {
+	for _, e := range p.ledger.all() {
 		seen[e.SendID] = true
 	}
 	if len(seen) != 800 {
