@@ -85,7 +85,7 @@ func explain(t *testing.T, exclusive bool) {
 	id := <-sendid
 	push := correlate.PushRecord(testTopics.Pushes, wire.ReportPush{SendID: id, Mobiles: []string{"13800000000"}, State: "DELIVRD", Time: time.Now()}, time.Now())
 	write(&kgo.Record{Topic: push.Topic, Partition: int32(kafkaio.Partition(push.Key, trialParts)), Key: push.Key, Value: push.Value})
-	time.Sleep(20 * time.Minute)
+	time.Sleep(10 * time.Minute)
 	th.leave()
 
 	results, reports := th.events(testTopics.Results), th.events(testTopics.Reports)

@@ -223,12 +223,18 @@ func (l *Ledger) catchUp(ctx context.Context, whole bool) error {
 }
 
 // overhear takes up a record that may be somebody else's. Only answers matter,
-// and evidence, which stands for one: what others intended here after we had listed the end they cannot have sent,
-// and what they decided is void.
+// and evidence, which stands for one: what others intended here after we had
+// listed the end they cannot have sent, and what they decided is void.
 func (l *Ledger) overhear(rec *kafkaio.Record) {
 	t := l.tenure
 	r, err := decode(rec.Value)
 	switch {
+	case errors.Is(err, errFormat):
+		l.mu.Lock()
+		l.tail.newer = min(l.tail.newer, rec.Offset) // the next owner must read it
+		l.mu.Unlock()
+		t.config.Log.Error("a newer version of this program writes into the own journal", "partition", l.partition, "position", rec.Offset, "error", err)
+		return
 	case err != nil:
 		t.config.Log.Error("a record in the own journal cannot be read", "partition", l.partition, "position", rec.Offset, "error", err)
 		return
@@ -263,10 +269,10 @@ func (l *Ledger) revise(s *story, since int64) {
 	l.tenure.revisions.put(&Revision{Ref: s.ref, ledger: l, since: since})
 }
 
-// settledTail is below everything whose revision is not published yet. The
-// caller holds the lock.
+// settledTail is below everything whose revision is not published yet, and below
+// what was not understood. The caller holds the lock.
 func (l *Ledger) settledTail() int64 {
-	at := min(l.tail.read, l.acked)
+	at := min(l.tail.read, l.acked, l.tail.newer)
 	for _, since := range l.tail.pending {
 		at = min(at, since)
 	}

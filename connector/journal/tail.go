@@ -1,5 +1,7 @@
 package journal
 
+import "math"
+
 // tail knows which part of the journal was read or written by us. Reading back
 // everything that we write would cost as much as writing it; but every ack says
 // where our record stands, so only a gap between two of them, or an end above
@@ -8,9 +10,10 @@ type tail struct {
 	read     int64 // all below is known
 	from, to int64 // ours behind a gap: [from, to); equal when there is no gap
 	pending  []int64
+	newer    int64 // lowest position of a record that only a newer program understands
 }
 
-func (t *tail) begin(at int64) { t.read, t.from, t.to = at, at, at }
+func (t *tail) begin(at int64) { t.read, t.from, t.to, t.newer = at, at, at, math.MaxInt64 }
 
 // own: a record of ours stands at a position.
 func (t *tail) own(at int64) {

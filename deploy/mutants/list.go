@@ -88,6 +88,10 @@ var mutants = []mutant{
 		"connector/journal/store_load.go", "if b.saved || len(b.filter.layers) == 0 {", "if false {",
 	}}, crash("TestKilledStoreHasEveryIDBelowItsClaim")},
 
+	{"an older program passes what a newer one wrote", []edit{{
+		"connector/journal/follow.go", "l.tail.newer = min(l.tail.newer, rec.Offset)", "_ = rec.Offset",
+	}}, crash("TestAnUpdateThatIsTakenBackLosesNothing")},
+
 	{"evidence overrides an answer", []edit{{
 		"connector/journal/evidence.go", "if t.yes != nil || t.doubts == 0 {", "if t.inferred {",
 	}}, crash("TestEvidenceOverridesNoAnswer")},
