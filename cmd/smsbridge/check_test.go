@@ -114,7 +114,9 @@ func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 func TestCheckIsContentWithMissingTopicsThatRunCreates(t *testing.T) {
 	t.Parallel()
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+newBroker(t), "SMSBRIDGE_KAFKA_CREATE_TOPICS=true")
-	if len(lines) == 0 || slices.ContainsFunc(lines, func(line string) bool { return !strings.HasSuffix(line, "run creates it (SMSBRIDGE_KAFKA_CREATE_TOPICS)") }) {
+	if len(lines) == 0 || slices.ContainsFunc(lines, func(line string) bool {
+		return !strings.HasSuffix(line, "run creates it (SMSBRIDGE_KAFKA_CREATE_TOPICS)")
+	}) {
 		t.Errorf("got %q", lines)
 	}
 }
