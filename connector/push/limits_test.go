@@ -435,7 +435,9 @@ func TestOutcomesAreCounted(t *testing.T) {
 	for _, m := range got.ScopeMetrics[0].Metrics {
 		if sum, ok := m.Data.(metricdata.Sum[int64]); ok {
 			for _, p := range sum.DataPoints {
-				counts[m.Name+" "+labels(p.Attributes)] = p.Value
+				if p.Value > 0 { // what alerts watch begins at 0
+					counts[m.Name+" "+labels(p.Attributes)] = p.Value
+				}
 			}
 		}
 	}
@@ -445,7 +447,6 @@ func TestOutcomesAreCounted(t *testing.T) {
 		"smsbridge.push.requests inbound dead_letter": 1,
 		"smsbridge.push.requests none not_found":      1,
 		"smsbridge.push.refusals wrong_credentials":   1,
-		"smsbridge.push.in_progress ":                 0,
 	}
 	if fmt.Sprint(counts) != fmt.Sprint(want) {
 		t.Errorf("counted %v, want %v", counts, want)

@@ -279,12 +279,11 @@ func TestOnePushThatCannotBePublishedHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kept := newOutage()
 		kept.away.Store(true)
-		_, m := inMemory(t, withSpool(t, kept))
-		for _, state := range []string{"FIRST", "BAD", "LAST"} {
-			pushed(t, m, state)
-		}
-		bad := 0
-		kept.before = func(_ context.Context, raw Raw) error {
+		away, bad := kept.before, 0
+		kept.before = func(ctx context.Context, raw Raw) error {
+			if err := away(ctx, raw); err != nil {
+				return err
+			}
 			if strings.Contains(string(raw.Body), "BAD") {
 				if bad++; bad <= 2 { // with the others, then alone
 					panic(errors.New("13800000001"))
@@ -292,6 +291,11 @@ func TestOnePushThatCannotBePublishedHoldsUpNoOther(t *testing.T) {
 			}
 			return nil
 		}
+		_, m := inMemory(t, withSpool(t, kept))
+		for _, state := range []string{"FIRST", "BAD", "LAST"} {
+			pushed(t, m, state)
+		}
+		kept.away.Store(false)
 		time.Sleep(2 * drainPatience)
 		if _, _, letters := kept.counts(); letters != 1 || !slices.Equal(kept.states(), []string{"FIRST", "LAST"}) {
 			t.Errorf("%d dead letters, published %q", letters, kept.states())
