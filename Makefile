@@ -78,6 +78,9 @@ kafka-down: ## stop it and forget its data
 .PHONY: conformance
 conformance: ## run kafkaio's tests on a real Kafka: that of kafka-up, else one for the occasion
 	deploy/kafka/kafka.sh with go test $(RACE) $(TESTFLAGS) -tags realkafka -count=1 -timeout 10m ./connector/kafkaio
+
+.PHONY: rights
+rights: ## run what smsbridge topics prints on a real Kafka, and take each right away once
 	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 15m -run OnRealKafka ./cmd/smsbridge
 
 .PHONY: page

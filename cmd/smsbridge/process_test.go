@@ -237,7 +237,7 @@ func newBroker(t *testing.T, options ...kfake.Opt) string {
 
 func newClient(t *testing.T, broker string, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(broker)}, options...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(broker, ",")...)}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
