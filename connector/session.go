@@ -38,9 +38,6 @@ const (
 	rejoinPause = time.Second
 )
 
-// errLost is why work stops when the group gives the partitions to others.
-var errLost = errors.New("the partitions are being assigned anew")
-
 // consume works on whatever partitions the group assigns until ctx ends. Where
 // the outcome of a commit is not known, the group is left and joined anew.
 func (c *Connector) consume(ctx context.Context) error {
@@ -63,28 +60,15 @@ func (c *Connector) consume(ctx context.Context) error {
 // member is one membership in the group: it works through one generation after
 // the other until one fails.
 func (c *Connector) member(ctx context.Context) error {
-	group, err := c.kafka.JoinGroup(kafkaio.GroupConfig{
-		ID: c.cfg.Group, Topics: []string{c.cfg.Topics.Commands}, RebalanceTimeout: c.cfg.Grace,
-	})
-	if err != nil {
+	cfg := kafkaio.GroupConfig{ID: c.cfg.Group, Topics: []string{c.cfg.Topics.Commands}, RebalanceTimeout: c.cfg.Grace}
+	return c.kafka.Serve(ctx, cfg, func(ctx context.Context, gen *kafkaio.Generation) error {
+		err := c.serve(ctx, gen)
+		lost := errors.Is(err, kafkaio.ErrLost) || errors.Is(err, journal.ErrLost)
+		if lost && !errors.Is(err, journal.ErrRejoin) {
+			return nil
+		}
 		return err
-	}
-	defer func() {
-		if err := group.Close(); err != nil {
-			c.log.Warn("the group was not left in order; its partitions move when the session times out", "error", err)
-		}
-	}()
-	for {
-		gen, err := group.Next(ctx)
-		if err != nil {
-			return err
-		}
-		err = c.serve(ctx, gen)
-		gen.Release()
-		if err != nil && !errors.Is(err, errLost) && !errors.Is(err, journal.ErrLost) || errors.Is(err, journal.ErrRejoin) {
-			return err
-		}
-	}
+	})
 }
 
 // assigned is one partition while it is ours.
@@ -101,22 +85,13 @@ type assigned struct {
 // ctx ends or a partition cannot go on. What was begun is finished and committed
 // before it returns.
 func (c *Connector) serve(ctx context.Context, gen *kafkaio.Generation) error {
-	ctx, lose := context.WithCancelCause(ctx)
-	defer lose(nil)
-	go func() {
-		select {
-		case <-gen.Lost():
-			lose(errLost)
-		case <-ctx.Done():
-		}
-	}()
 	ids := gen.Partitions(c.cfg.Topics.Commands)
 	tenure, err := c.takeOver(ctx, gen, ids)
 	if err != nil {
-		if errors.Is(context.Cause(ctx), errLost) && !errors.Is(err, journal.ErrRejoin) {
+		if errors.Is(context.Cause(ctx), kafkaio.ErrLost) && !errors.Is(err, journal.ErrRejoin) {
 			// Others came before we were done. To leave for it would make them
 			// begin anew as well, and so on for ever.
-			return errLost
+			return kafkaio.ErrLost
 		}
 		return err
 	}

@@ -148,44 +148,17 @@ const (
 
 // member is one membership in the group.
 func (c *Correlator) member(ctx context.Context) error {
-	group, err := c.cfg.Kafka.JoinGroup(kafkaio.GroupConfig{
-		ID: c.cfg.Group, Topics: []string{c.cfg.Pushes}, RebalanceTimeout: c.cfg.Grace,
+	cfg := kafkaio.GroupConfig{ID: c.cfg.Group, Topics: []string{c.cfg.Pushes}, RebalanceTimeout: c.cfg.Grace}
+	return c.cfg.Kafka.Serve(ctx, cfg, func(ctx context.Context, gen *kafkaio.Generation) error {
+		if err := c.serve(ctx, gen); !errors.Is(err, kafkaio.ErrLost) {
+			return err
+		}
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err := group.Close(); err != nil {
-			c.cfg.Log.Warn("the correlators' group was not left in order; its partitions move when the session times out", "error", err)
-		}
-	}()
-	for {
-		gen, err := group.Next(ctx)
-		if err != nil {
-			return err
-		}
-		err = c.serve(ctx, gen)
-		gen.Release()
-		if err != nil && !errors.Is(err, errLost) {
-			return err
-		}
-	}
 }
-
-// errLost is why work stops when the group gives the partitions to others.
-var errLost = errors.New("the partitions are being assigned anew")
 
 // serve works on the partitions of one generation.
 func (c *Correlator) serve(ctx context.Context, gen *kafkaio.Generation) error {
-	ctx, lose := context.WithCancelCause(ctx)
-	defer lose(nil)
-	go func() {
-		select {
-		case <-gen.Lost():
-			lose(errLost)
-		case <-ctx.Done():
-		}
-	}()
 	ground, err := c.survey(ctx, gen)
 	if err != nil {
 		return causeOf(ctx, err)

@@ -83,7 +83,7 @@ func (t *tenure) commit(ctx context.Context) error {
 			t.committed[tp.Partition] = kafkaio.Committed{Offset: c.Offset, Metadata: c.Metadata}
 		}
 	case errors.Is(err, kafkaio.ErrFenced):
-		return errLost
+		return kafkaio.ErrLost
 	case ctx.Err() == nil && !t.troubled:
 		t.troubled = true
 		t.c.cfg.Log.Warn("offsets of pushes not committed, trying again", "error", err)
