@@ -129,8 +129,11 @@ func (e *entry) open() int { return max(0, e.recipients-len(e.seen)) }
 
 // untold reports whether something is to be published.
 func (e *entry) untold() bool {
-	return e.missing > 0 && !e.closed || slices.ContainsFunc(e.pushes, func(p parked) bool { return e.owesOrphan(&p) || e.owesMatched(&p) })
+	return e.missing > 0 && !e.closed || slices.ContainsFunc(e.pushes, func(p parked) bool { return e.owes(&p) })
 }
+
+// owes reports whether something of a parked push is to be published.
+func (e *entry) owes(p *parked) bool { return e.owesOrphan(p) || e.owesMatched(p) }
 
 func (e *entry) owesOrphan(p *parked) bool  { return p.orphan && !p.toldOrphan }
 func (e *entry) owesMatched(p *parked) bool { return e.sent != nil && !p.toldMatched }

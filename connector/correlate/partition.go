@@ -146,16 +146,7 @@ func (p *partition) lostSendids(err error) error {
 // lostPushes goes on with what there is: reports that the topic has not any more
 // are lost, which must not keep the others.
 func (p *partition) lostPushes(err error) error {
-	var (
-		damaged *kafkaio.BatchError
-		out     *kafkaio.OutOfRangeError
-	)
-	switch {
-	case errors.As(err, &damaged):
-		p.pushes.fetcher.Skip(damaged.Next)
-	case errors.As(err, &out) && out.Offset < out.Start:
-		p.pushes.fetcher.Skip(out.Start)
-	default:
+	if skipLost(p.pushes.fetcher, err) != nil {
 		return err
 	}
 	p.c.metrics.lost(p.work, lostPushes)

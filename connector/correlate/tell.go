@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"smsbridge/codec/sms"
 	"smsbridge/connector/kafkaio"
 )
 
@@ -37,8 +38,11 @@ func (p *partition) tellSome(ctx context.Context, sendids []string) error {
 		if err != nil {
 			return err
 		}
-		for i := range pushesOf(e) {
-			if q := &e.pushes[i]; e.owesOrphan(q) || e.owesMatched(q) {
+		if e == nil {
+			continue
+		}
+		for i := range e.pushes {
+			if q := &e.pushes[i]; e.owes(q) {
 				offsets = append(offsets, q.offset)
 			}
 		}
@@ -73,13 +77,6 @@ func (p *partition) tellSome(ctx context.Context, sendids []string) error {
 	return p.flush()
 }
 
-func pushesOf(e *entry) []parked {
-	if e == nil {
-		return nil
-	}
-	return e.pushes
-}
-
 // tellOne collects the events of one sendid, and returns the facts to follow them.
 func (p *partition) tellOne(sendid string, e *entry, pushes map[int64]*pushed) (facts []kafkaio.Message, err error) {
 	add := func(f *fact) { facts = append(facts, p.fact(sendid, f)) }
@@ -91,7 +88,7 @@ func (p *partition) tellOne(sendid string, e *entry, pushes map[int64]*pushed) (
 		}
 		if e.owesOrphan(q) {
 			if push != nil {
-				p.report(&p.out, push, firstRevision, correlations[2], nil)
+				p.report(&p.out, push, firstRevision, sms.Orphan, nil)
 			}
 			add(&fact{Kind: kindTold, Push: q.offset, Orphan: true})
 		}
@@ -103,7 +100,7 @@ func (p *partition) tellOne(sendid string, e *entry, pushes map[int64]*pushed) (
 			}
 			add(&fact{Kind: kindTold, Push: q.offset})
 		}
-		if push == nil && (e.owesOrphan(q) || e.owesMatched(q)) {
+		if push == nil && e.owes(q) {
 			p.c.metrics.lost(p.work, lostPushes)
 			p.log.Error("a push that waited for its sendid is gone from its topic", "offset", q.offset)
 		}
