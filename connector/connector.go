@@ -207,8 +207,10 @@ func build(cfg Config) (*Connector, error) {
 		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
 		topics:   cfg.Topics,
 	}
-	if err := c.buildJournal(); err != nil {
-		return nil, err
+	if cfg.Roles.Intake || cfg.Roles.Correlate && cfg.Topics.Doubts != "" {
+		if err := c.buildJournal(); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Roles.Intake {
 		if err := c.buildIntake(); err != nil {
@@ -243,10 +245,8 @@ func (c *Connector) buildIntake() error {
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
 	c.board = control.NewBoard(cfg.Log)
 	cfg.Submit.Orders = c.board
-	if c.submitter, err = submit.New(cfg.Submit); err != nil {
-		return err
-	}
-	return nil
+	c.submitter, err = submit.New(cfg.Submit)
+	return err
 }
 
 // buildJournal makes what the intake works with, and correlators write evidence to.

@@ -2,7 +2,10 @@ package connector
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"smsbridge/codec/sms"
 	"smsbridge/connector/correlate"
@@ -106,20 +109,41 @@ func newClues(c *Connector) *clues {
 	return &clues{c, evidence.NewIndex(c.cfg.Topics.Commands, 0, c.cfg.Kept.ReportDeadline)}
 }
 
-// follow reads the doubts, and has waiting reports looked at again when something
+// askPause is how often unclaimed reports are looked at again. Something comes all
+// the time, and each look reads all of them from their topic.
+const askPause = 30 * time.Second
+
+// follow reads the doubts, and has unclaimed reports looked at again when something
 // came. Before everything is read, nothing is settled in the index, and it
 // answers nothing.
 func (c *clues) follow(ctx context.Context) error {
+	var heard atomic.Bool
 	doubts := &kafkaio.Follower{Client: c.kafka, Topic: c.cfg.Topics.Doubts, Take: func(rec *kafkaio.Record) {
 		if err := c.index.Read(time.Now(), rec.Value); err != nil {
 			c.log.Error("a doubt cannot be read, reports explain nothing for a time", "partition", rec.Partition, "offset", rec.Offset, "error", err)
 		}
-		c.correlator.Ask()
+		heard.Store(true)
 	}}
 	if err := doubts.CatchUp(ctx); err != nil {
 		return err
 	}
-	return doubts.Run(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return doubts.Run(ctx) })
+	g.Go(func() error {
+		tick := time.NewTicker(askPause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if heard.Swap(false) {
+					c.correlator.Ask()
+				}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return g.Wait()
 }
 
 // ask finds out whether an unclaimed report is the answer to a doubt, and tells

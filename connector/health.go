@@ -66,16 +66,17 @@ func (c *Connector) watchKafka(ctx context.Context) error {
 func (c *Connector) lookAtKafka(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+	return c.expect(ctx, c.cfg.Topics.written(c.cfg.Roles))
+}
+
+// expect counts the partitions of all topics of ours, and fails unless every one
+// of those that are named is there.
+func (c *Connector) expect(ctx context.Context, names []string) error {
 	found, err := c.kafka.Topics(ctx, c.cfg.Topics.used(c.cfg.Roles)...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
 	c.events.count(found)
-	return missing(found, c.cfg.Topics.written(c.cfg.Roles))
-}
-
-// missing fails unless every one of the topics was found.
-func missing(found map[string]kafkaio.Topic, names []string) error {
 	for _, name := range names {
 		if _, ok := found[name]; !ok {
 			return fmt.Errorf("topic %s does not exist; create it, or set SMSBRIDGE_KAFKA_CREATE_TOPICS=true", name)
@@ -123,15 +124,9 @@ func (c *Connector) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	names := c.cfg.Topics.used(c.cfg.Roles)
-	found, err := c.kafka.Topics(ctx, names...)
-	if err != nil {
+	if err := c.expect(ctx, c.cfg.Topics.used(c.cfg.Roles)); err != nil {
 		return err
 	}
-	if err := missing(found, names); err != nil {
-		return err
-	}
-	c.events.count(found)
 	c.warnOfSettings(ctx)
 	return nil
 }
