@@ -46,7 +46,7 @@ func (c *Client) persist(ctx context.Context, try func() error) error {
 		if err == nil || !temporary(err) {
 			return err
 		}
-		if ctx.Err() == nil || trouble == nil {
+		if trouble == nil || !over(ctx) {
 			trouble = err // an attempt that ctx cut short tells nothing
 		}
 		if errors.Is(err, kafka.BrokerNotAvailable) {
@@ -56,4 +56,11 @@ func (c *Client) persist(ctx context.Context, try func() error) error {
 			return errors.Join(ended, trouble)
 		}
 	}
+}
+
+// over reports whether ctx has ended. A connection with ctx's deadline may notice
+// it before ctx does.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }

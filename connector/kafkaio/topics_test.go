@@ -67,7 +67,7 @@ func TestConfigurationOfATopicIsWhatItWasCreatedWith(t *testing.T) {
 			t.Errorf("%s is %q, want %q", key, got[key], value)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if _, err := c.TopicConfig(ctx, "no-such-topic"); !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		t.Errorf("of an unknown topic: %v", err)
