@@ -100,6 +100,8 @@ type Commands struct {
 	ValidityMarketing time.Duration `envconfig:"VALIDITY_MARKETING" default:"24h" min:"1s" max:"8760h" desc:"the same for marketing"`
 	DedupeWindow      time.Duration `envconfig:"DEDUPE_WINDOW" default:"48h" min:"1s" max:"8760h" desc:"how long a command's id is remembered; not below the longest validity"`
 	NumberAllow       List          `envconfig:"NUMBER_ALLOW" desc:"numbers or their first digits, separated by commas; any other recipient is refused (for test environments)"`
+	CapPerMinute      int           `envconfig:"CAP_PER_MINUTE" default:"0" min:"0" max:"1000000000" desc:"recipients for the whole group in any 60 seconds; beyond it commands wait; 0 is unlimited"`
+	CapPerDay         int           `envconfig:"CAP_PER_DAY" default:"0" min:"0" max:"1000000000" desc:"the same in any 24 hours"`
 }
 
 // Push says how the provider's pushes are received.

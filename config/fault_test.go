@@ -226,7 +226,6 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 		"nothing like it":        {"XYZZY=x", "remove it"},
 		"empty":                  {"XYZZY=", "remove it"},
 		"port that is ours":      {"PUSH_PORT=8080", "PUSH_"},
-		"not built: cap":         {"CAP_PER_DAY=5", ""},
 		"port, but of nothing":   {"PORT_8080_TCP_COLOUR=x", "remove it"},
 		"almost from Kubernetes": {"SERVICE_HOSTS=x", "remove it"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"smsbridge/codec/wire"
+	"smsbridge/connector/caps"
 	"smsbridge/connector/control"
 	"smsbridge/connector/correlate"
 	"smsbridge/connector/intake"
@@ -41,11 +42,13 @@ type Config struct {
 	BalanceInterval time.Duration
 	BalanceLow      float64
 	Rate            float64       // recipients a second of the whole group, 0 is unlimited
+	CapPerMinute    int           // recipients of the whole group, 0 is unlimited
+	CapPerDay       int           // likewise
 	Grace           time.Duration // for work in flight after the stop
 
 	Kafka    kafkaio.Config
 	Provider provider.Config
-	Submit   submit.Config // Provider, Line, Rate and Group are filled in here
+	Submit   submit.Config // Provider, Line, Rate, Caps, Orders and Group are filled in here
 	Push     push.Config   // Sink is filled in here
 	Admin    telemetry.Admin
 	Log      *slog.Logger
@@ -65,6 +68,7 @@ type Connector struct {
 	purse      *purse
 	line       *submit.Line
 	rate       *submit.Rate
+	caps       *caps.Caps // nil: there are none
 	board      *control.Board
 	clues      *clues // nil: unmatched reports are no evidence
 	submitter  *submit.Submitter
@@ -172,6 +176,12 @@ func (c *Connector) carryCommands(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	if c.caps != nil {
+		if err := c.caps.CatchUp(ctx); err != nil {
+			return err
+		}
+		g.Go(func() error { return c.caps.Run(ctx) })
+	}
 	g.Go(func() error { return orders.Run(ctx) })
 	g.Go(func() error { return c.watchAccount(ctx) })
 	g.Go(func() error { return c.consume(ctx) })
@@ -245,8 +255,31 @@ func (c *Connector) buildIntake() error {
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
 	c.board = control.NewBoard(cfg.Log)
 	cfg.Submit.Orders = c.board
+	if err := c.buildCaps(); err != nil {
+		return err
+	}
 	c.submitter, err = submit.New(cfg.Submit)
 	return err
+}
+
+// buildCaps makes what holds the group to its caps, where there are any.
+func (c *Connector) buildCaps() error {
+	cfg := &c.cfg
+	if cfg.CapPerMinute == 0 && cfg.CapPerDay == 0 {
+		return nil
+	}
+	var err error
+	c.caps, err = caps.New(caps.Config{
+		PerMinute: cfg.CapPerMinute, PerDay: cfg.CapPerDay, Group: cfg.Group, Journal: cfg.Topics.Journal,
+		Client: c.kafka, Reached: c.line.Cap, Log: cfg.Log, Meter: cfg.Meter,
+	})
+	if err != nil {
+		return err
+	}
+	cfg.Submit.Caps = c.caps
+	// A longer list goes in parts as the cap lets them, rather than never.
+	cfg.Submit.MaxRecipients = min(cfg.Submit.MaxRecipients, c.caps.Most())
+	return nil
 }
 
 // buildJournal makes what the intake works with, and correlators write evidence to.

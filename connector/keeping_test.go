@@ -53,3 +53,12 @@ func TestTopicsOfThreeReplicasKeepWhatTwoBrokersHave(t *testing.T) {
 		}
 	}
 }
+
+func TestTheJournalIsKeptForAsLongAsCapsCount(t *testing.T) {
+	t.Parallel()
+	for _, topic := range testTopics.List(Kept{DedupeWindow: time.Hour, Caps: 25 * time.Hour}) {
+		if topic.Name == testTopics.Journal && (topic.Least != 25*time.Hour || topic.Keep != 50*time.Hour) {
+			t.Errorf("kept for %s, at least %s", topic.Keep, topic.Least)
+		}
+	}
+}

@@ -201,6 +201,7 @@ type event struct {
 	From        string `json:"from"`
 	Keyword     string `json:"keyword"`
 	Line        string `json:"line"`
+	Instance    string `json:"instance"`
 	Balance     string `json:"balance"`
 }
 

@@ -219,14 +219,18 @@ func (c *Connector) prepareParts(tenure *journal.Tenure, ids []int) map[int]*ass
 }
 
 // countPartitions learns how many partitions there are now: of the outputs to
-// choose among, of the commands for the share in the rate.
+// choose among, of the commands for the share in rate and caps.
 func (c *Connector) countPartitions(ctx context.Context, owned int) error {
 	topics, err := c.kafka.WaitTopics(ctx, c.cfg.Topics.used(c.cfg.Roles)...)
 	if err != nil {
 		return err
 	}
 	c.events.count(topics)
-	c.rate.SetShare(owned, topics[c.cfg.Topics.Commands].Partitions)
+	all := topics[c.cfg.Topics.Commands].Partitions
+	c.rate.SetShare(owned, all)
+	if c.caps != nil {
+		c.caps.SetShare(owned, all, topics[c.cfg.Topics.Journal].Partitions)
+	}
 	return nil
 }
 

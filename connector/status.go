@@ -17,6 +17,7 @@ func (c *Connector) status() telemetry.Status {
 		Account:    c.cfg.Account,
 		StartedAt:  telemetry.Time(c.started),
 		Held:       []telemetry.Held{},
+		Caps:       []telemetry.Cap{},
 		Partitions: c.owned.status(),
 	}
 	if c.listener != nil {
@@ -35,6 +36,11 @@ func (c *Connector) status() telemetry.Status {
 		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
 	}
 	slices.SortFunc(s.Held, func(a, b telemetry.Held) int { return strings.Compare(a.Class, b.Class) })
+	if c.caps != nil {
+		for _, used := range c.caps.Standing() {
+			s.Caps = append(s.Caps, telemetry.Cap(used))
+		}
+	}
 	line := c.line.State()
 	s.Line = &telemetry.Line{State: string(line.Line), Reason: telemetry.Text(line.Reason), Since: telemetry.Time(line.Since)}
 	balance, level, at := c.purse.look()

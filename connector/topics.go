@@ -59,6 +59,7 @@ type Kept struct {
 	DedupeWindow   time.Duration
 	ReportDeadline time.Duration
 	Validity       time.Duration // the longest of a command
+	Caps           time.Duration // how far back they count; 0: there are none
 }
 
 // How long records are kept that are for others.
@@ -72,6 +73,7 @@ func (t Topics) List(k Kept) []Topic {
 	// Internal topics are kept for twice as long as what stands in them matters:
 	// a standstill must not cost the past.
 	reports := correlate.Retention(k.ReportDeadline)
+	journal := max(k.DedupeWindow, k.Caps)
 	list := []Topic{
 		{
 			Name: t.Commands, Read: Roles{Intake: true}, Describe: Roles{Correlate: true}, Keep: max(keepOutputs, 2*k.Validity),
@@ -83,8 +85,8 @@ func (t Topics) List(k Kept) []Topic {
 		{Name: t.DeadLetter, Write: Roles{Intake: true, Push: true, Correlate: true}, Keep: keepDeadLetters},
 		{Name: t.Account, Write: Roles{Intake: true}, Keep: keepOutputs},
 		{
-			Name: t.Journal, Read: Roles{Intake: true}, Write: Roles{Intake: true}, Keep: 2 * k.DedupeWindow,
-			Least: k.DedupeWindow, Lost: "command ids are forgotten too soon, and partitions halt",
+			Name: t.Journal, Read: Roles{Intake: true}, Write: Roles{Intake: true}, Keep: 2 * journal,
+			Least: journal, Lost: "command ids, and what caps have counted, are forgotten too soon, and partitions halt",
 			// Every submit would wait for a broker that compresses what we sent plain.
 			Config: map[string]string{"retention.bytes": "-1", "compression.type": "producer"},
 		},

@@ -245,21 +245,28 @@ func (th *theatre) leave() {
 
 func (th *theatre) read() {
 	th.t.Helper()
+	for _, r := range th.records(testTopics.Results) {
+		th.h.Results = append(th.h.Results, resultOf(th.t, r))
+	}
+}
+
+// records reads all that stands in a topic.
+func (th *theatre) records(topic string) []*kgo.Record {
+	th.t.Helper()
 	reader, err := kgo.NewClient(kgo.SeedBrokers(th.cluster.ListenAddrs()...), kgo.Dialer(th.network.DialContext),
-		kgo.ConsumeTopics(testTopics.Results), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		th.t.Fatal(err)
 	}
 	defer reader.Close()
+	var all []*kgo.Record
 	for {
 		ctx, cancel := context.WithTimeout(th.t.Context(), 10*time.Second)
 		records := reader.PollFetches(ctx).Records()
 		cancel()
 		if len(records) == 0 {
-			return
+			return all
 		}
-		for _, r := range records {
-			th.h.Results = append(th.h.Results, resultOf(th.t, r))
-		}
+		all = append(all, records...)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"smsbridge/codec/wire"
 	"smsbridge/config"
 	"smsbridge/connector"
+	"smsbridge/connector/caps"
 	"smsbridge/connector/intake"
 	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/provider"
@@ -107,6 +108,8 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,
 		Rate:            c.Provider.Rate,
+		CapPerMinute:    c.Commands.CapPerMinute,
+		CapPerDay:       c.Commands.CapPerDay,
 		Grace:           c.Life.ShutdownGrace,
 		Kafka:           kafka,
 		Provider:        providerConfig(c, watch),
@@ -140,6 +143,7 @@ func keptOf(c config.Config) connector.Kept {
 	return connector.Kept{
 		DedupeWindow: c.Commands.DedupeWindow, ReportDeadline: c.Reports.Deadline,
 		Validity: max(c.Commands.ValidityOTP, c.Commands.ValidityNotice, c.Commands.ValidityMarketing),
+		Caps:     caps.Span(c.Commands.CapPerMinute, c.Commands.CapPerDay),
 	}
 }
 

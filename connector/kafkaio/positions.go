@@ -41,48 +41,73 @@ func (c *Client) OffsetAt(ctx context.Context, topic string, partition int, t ti
 	return c.offset(ctx, topic, partition, max(t.UnixMilli(), 0), readUncommitted)
 }
 
+// EndOffsets returns EndOffset of the first partitions of a topic, each as of
+// some moment after the call. It asks every leader once.
+func (c *Client) EndOffsets(ctx context.Context, topic string, partitions int) ([]int64, error) {
+	all := make([]int, partitions)
+	for p := range all {
+		all[p] = p
+	}
+	return c.offsets(ctx, topic, all, latest, readUncommitted)
+}
+
 func (c *Client) offset(ctx context.Context, topic string, partition int, timestamp int64, isolation int8) (int64, error) {
-	var offset int64
+	offsets, err := c.offsets(ctx, topic, []int{partition}, timestamp, isolation)
+	if err != nil {
+		return 0, err
+	}
+	return offsets[0], nil
+}
+
+// offsets are in the order of the partitions.
+func (c *Client) offsets(ctx context.Context, topic string, partitions []int, timestamp int64, isolation int8) ([]int64, error) {
+	var offsets []int64
 	err := c.persist(ctx, func() (err error) {
-		offset, err = c.offsetOnce(ctx, topic, partition, timestamp, isolation)
+		offsets, err = c.offsetsOnce(ctx, topic, partitions, timestamp, isolation)
 		if err != nil {
 			c.forget(topic)
 		}
 		return err
 	})
-	return offset, err
+	return offsets, err
 }
 
-func (c *Client) offsetOnce(ctx context.Context, topic string, partition int, timestamp int64, isolation int8) (int64, error) {
-	leader, err := c.leader(ctx, topic, partition)
-	if err != nil {
-		return 0, err
+func (c *Client) offsetsOnce(ctx context.Context, topic string, partitions []int, timestamp int64, isolation int8) ([]int64, error) {
+	questions := map[int32][]listoffsets.RequestPartition{} // by leader
+	for _, p := range partitions {
+		leader, err := c.leader(ctx, topic, p)
+		if err != nil {
+			return nil, err
+		}
+		questions[leader] = append(questions[leader], listoffsets.RequestPartition{
+			Partition: int32(p), CurrentLeaderEpoch: -1, Timestamp: timestamp,
+		})
 	}
-	res, err := c.ask(ctx, leader, &listoffsets.Request{
-		ReplicaID:      -1,
-		IsolationLevel: isolation,
-		Topics: []listoffsets.RequestTopic{{
-			Topic: topic,
-			Partitions: []listoffsets.RequestPartition{{
-				Partition:          int32(partition),
-				CurrentLeaderEpoch: -1,
-				Timestamp:          timestamp,
-			}},
-		}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, t := range res.(*listoffsets.Response).Topics {
-		for _, p := range t.Partitions {
-			if t.Topic != topic || int(p.Partition) != partition {
-				continue
+	found := make(map[int]int64, len(partitions))
+	for leader, asked := range questions {
+		res, err := c.ask(ctx, leader, &listoffsets.Request{
+			ReplicaID: -1, IsolationLevel: isolation,
+			Topics: []listoffsets.RequestTopic{{Topic: topic, Partitions: asked}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range res.(*listoffsets.Response).Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 {
+					return nil, brokerError(kafka.Error(p.ErrorCode), topic, int(p.Partition))
+				}
+				found[int(p.Partition)] = p.Offset
 			}
-			if p.ErrorCode != 0 {
-				return 0, brokerError(kafka.Error(p.ErrorCode), topic, partition)
-			}
-			return p.Offset, nil
 		}
 	}
-	return 0, errors.New("the broker's answer to ListOffsets leaves the partition out")
+	offsets := make([]int64, len(partitions))
+	for i, p := range partitions {
+		offset, ok := found[p]
+		if !ok {
+			return nil, errors.New("the broker's answer to ListOffsets leaves a partition out")
+		}
+		offsets[i] = offset
+	}
+	return offsets, nil
 }

@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ type Config struct {
 	Line     *Line // its Run runs
 	Rate     *Rate
 	Orders   Orders // of operators; nil: there are none
+	Caps     Caps   // nil: there are none
 
 	Account       string   // alias in results
 	Group         string   // consumer group that the commands come by, for traces
@@ -54,6 +56,26 @@ const (
 	// Cancel what of it was not submitted yet.
 	Cancel
 )
+
+// Caps bound the recipients of the whole group within a time.
+type Caps interface {
+	// Queue gives a request its place.
+	Queue(recipients int) Place
+}
+
+// Place is a request's place before the caps. It is for one goroutine.
+type Place interface {
+	// Reserve returns nil when there is room for the request, which is then kept for
+	// it. Else the request waits behind earlier ones, and the channel says when to
+	// ask again.
+	Reserve() <-chan struct{}
+	// Confirm reports whether the room is there in the whole group, and ends the
+	// reservation. It is asked between a durable intent and its request: from then
+	// on the intent is what counts.
+	Confirm(ctx context.Context) (bool, error)
+	// Leave gives up waiting and whatever is reserved.
+	Leave()
+}
 
 // Retry says how a part that was not sent is tried again.
 type Retry struct {

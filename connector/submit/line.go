@@ -24,13 +24,6 @@ const (
 // free is the concurrency of a line that nothing holds back.
 const free = math.MaxInt
 
-// State is the line as others may see it.
-type State struct {
-	Line   sms.LineState
-	Reason sms.Reason // empty when open
-	Since  time.Time
-}
-
 // LineConfig says what a line works with.
 type LineConfig struct {
 	// Balance asks the provider for the balance. It costs nothing and answers
@@ -53,6 +46,7 @@ type Line struct {
 
 	mu       sync.Mutex
 	state    State
+	capped   time.Time // since when commands wait for a cap; zero: none does
 	cause    cause
 	heldAt   time.Time // of the last hold; State.Since is that of the first in a row
 	epoch    uint64    // counts holds; what was submitted before one says nothing of what came after
@@ -113,21 +107,6 @@ func NewLine(c LineConfig) (*Line, error) {
 		patience: unprovenFirst,
 		holds:    make(chan struct{}, 1),
 	}, nil
-}
-
-// Watch returns the state, and a channel that is closed when it may have
-// changed. Who looks late sees the latest state, not every one in between.
-func (l *Line) Watch() (State, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state, l.movement()
-}
-
-// State returns the state of the line.
-func (l *Line) State() State {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state
 }
 
 // Wait returns when a submit could begin, or with the cause of ctx's end. It

@@ -31,6 +31,7 @@ type journey struct {
 	tries   int        // attempts that count towards Retry.MaxAttempts
 	last    sms.Reason // why it is not sent yet
 	paid    bool       // the rate, for the next attempt
+	place   Place      // before the caps; nil where there are none
 	backoff *backoff.ExponentialBackOff
 }
 
@@ -73,6 +74,7 @@ func (j *journey) lastReason(otherwise sms.Reason) sms.Reason {
 // takes it gives back in reverse: the slot only when the outcome is durable, as
 // a slot stands for what a crash can leave in doubt.
 func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
+	defer j.leave()
 	if err := j.reachLine(ctx); err != nil {
 		return verdict{}, err
 	}
@@ -97,6 +99,9 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 		return verdict{}, err
 	}
 	j.begun++
+	if fits, err := j.fits(ctx); !fits || err != nil {
+		return verdict{fate: unposted}, release(work, permit, err)
+	}
 	if err := enterGate(ctx, j.slots, j.plan.expires); err != nil {
 		return verdict{}, release(work, permit, err)
 	}
@@ -115,69 +120,6 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 	// acknowledged.
 	j.config.Line.leave(&t, v)
 	return v, j.close(work, permit, v, t.trial)
-}
-
-// reachLine waits until the operator and the line let it through.
-func (j *journey) reachLine(ctx context.Context) error {
-	for {
-		if err := j.mayStillPost(ctx); err != nil {
-			return err
-		}
-		order, changed := j.order()
-		moved := j.config.Line.closed()
-		switch {
-		case order == Cancel:
-			return errCancelled
-		case order == Hold:
-			moved = nil // the line is not what it waits for
-		case moved == nil:
-			return nil
-		}
-		if reason := j.config.Line.State().Reason; reason != "" {
-			j.last = reason
-		}
-		if err := await(ctx, moved, changed, j.plan.expires); err != nil {
-			return err
-		}
-	}
-}
-
-// order is what stands for the command now, and a channel that is closed when
-// that may have changed.
-func (j *journey) order() (Order, <-chan struct{}) {
-	if j.config.Orders == nil {
-		return Proceed, nil
-	}
-	return j.config.Orders.Standing(j.cmd)
-}
-
-// proceeds reports whether no operator has held or cancelled the command.
-func (j *journey) proceeds() bool {
-	order, _ := j.order()
-	return order == Proceed
-}
-
-// pay waits for the rate, once for each request that is made.
-func (j *journey) pay(ctx context.Context) error {
-	if j.paid {
-		return nil
-	}
-	if err := j.config.Rate.wait(ctx, len(j.mobiles), j.plan.expires); err != nil {
-		return err
-	}
-	j.paid = true
-	return nil
-}
-
-// mayStillPost fails when the time for it is over.
-func (j *journey) mayStillPost(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if !time.Now().Before(j.plan.expires) {
-		return errExpired
-	}
-	return nil
 }
 
 // post makes the request, if the permission to make it still stands when the

@@ -63,6 +63,9 @@ func (s *Submitter) Submit(ctx, work context.Context, cmd sms.Command, history H
 		}
 		j := journey{Submitter: s, cmd: &cmd, plan: &p, guard: guard, number: i, mobiles: mobiles}
 		j.resume(&parts[i], fits)
+		if s.config.Caps != nil {
+			j.place = s.config.Caps.Queue(parts[i].Last - parts[i].First + 1) // as its intent says
+		}
 		outcome, err := j.travel(ctx, work)
 		if err != nil {
 			span.fail()

@@ -55,7 +55,7 @@ var remedies = map[Text]string{
 	"timeout":              "The provider does not answer. Ask it.",
 	"protocol_error":       "The provider's answers cannot be read. Ask it.",
 	"provider_error":       "The provider fails. Ask it.",
-	"cap_reached":          "The configured cap is used up; it opens with the next minute or day.",
+	"cap_reached":          "A cap is used up: the oldest submits leave its window one by one. CAP_PER_MINUTE and CAP_PER_DAY may be raised.",
 }
 
 func (v *view) alarms() []alarm {

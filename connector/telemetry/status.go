@@ -14,6 +14,7 @@ type Status struct {
 	StartedAt  Time        `json:"started_at"`
 	Line       *Line       `json:"line"`       // null where nothing is submitted
 	Balance    *Balance    `json:"balance"`    // likewise
+	Caps       []Cap       `json:"caps"`       // of the whole group; none where none are configured
 	Held       []Held      `json:"held"`       // classes that an operator paused
 	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
@@ -63,6 +64,13 @@ type Balance struct {
 	Unit   Text   `json:"unit"`
 	Level  string `json:"level"` // ok, low, exhausted or unknown
 	At     Time   `json:"at"`
+}
+
+// Cap is how much of a cap the whole group has used.
+type Cap struct {
+	Per   string `json:"per"`   // minute or day
+	Limit int    `json:"limit"` // recipients
+	Used  int    `json:"used"`
 }
 
 // Spool is what waits on disk because Kafka was away.

@@ -29,6 +29,8 @@ import (
 const (
 	patience = 3 * time.Minute // for one alert
 	span     = "20s"           // of the rules' ranges, here
+
+	capPerMinute = 2000 // more than all but one cause need
 )
 
 // hurry makes rules that are meant for minutes and hours fire within seconds:
@@ -73,7 +75,9 @@ func TestEveryAlertFiresByItsCauseAndEveryPanelHasData(t *testing.T) {
 	s.faults(map[string]any{"drop": 0, "latency_min": "4s", "latency_max": "5s"})
 	s.provoke("SmsbridgeCommandsWait", func(int) { s.send(40, "13800000001", "slow") })
 	s.provoke("SmsbridgeLagGrows", func(int) { s.send(40, "13800000001", "slow") })
-	s.faults(map[string]any{"latency_min": "0s", "latency_max": "0s", "code": "12"})
+	s.faults(map[string]any{"latency_min": "0s", "latency_max": "0s"})
+	s.provoke("SmsbridgeCapReached", func(int) { s.send(capPerMinute/4, "13800000001", "many") })
+	s.faults(map[string]any{"code": "12"})
 	s.provoke("SmsbridgeLineHeld", func(int) { s.send(1, "13800000001", "held") })
 	s.stage.Broker.Kill()
 	s.provoke("SmsbridgeKafkaAway", func(int) {})
@@ -105,7 +109,7 @@ func (s *scene) raise() {
 	s.stage, err = lab.Raise(s.t.Context(), lab.Setup{
 		Dir: dir, Binaries: lab.Binaries{Bridge: filepath.Join(bin, "smsbridge"), Lab: filepath.Join(bin, "smslab")},
 		Partitions: 4, Connectors: 1, Session: 6 * time.Second, InFlight: 16,
-		Settings: map[string]string{"BALANCE_INTERVAL": "1s", "BALANCE_LOW": "999990", "ORPHAN_AFTER": "1s",
+		Settings: map[string]string{"BALANCE_INTERVAL": "1s", "BALANCE_LOW": "999990", "ORPHAN_AFTER": "1s", "CAP_PER_MINUTE": fmt.Sprint(capPerMinute),
 			"PUSH_SPOOL_DIR": filepath.Join(dir, "spool"), "PUSH_SPOOL_MAX": "4KiB"},
 		Provider: []string{"-balance", "1000000", "-sensitive", "casino", "-reports", "0"},
 	})
