@@ -96,6 +96,15 @@ alerts: ## test the alert rules' times with promtool (package prometheus)
 monitoring: build alerts ## let a real Prometheus see every alert fire by its cause, and ask it every query of the dashboard
 	go test -tags monitoring -count=1 -v -timeout 20m ./deploy/prometheus
 
+COLLECTOR_BUILDER := go.opentelemetry.io/collector/cmd/builder@v0.160.0
+
+.PHONY: trace
+trace: build $(BIN)/otelcol/otelcol ## let a real OpenTelemetry Collector see one trace from a producer to the delivery report
+	go test -tags collector -count=1 -v -timeout 5m ./deploy/trace
+
+$(BIN)/otelcol/otelcol: deploy/trace/builder.yaml
+	CGO_ENABLED=0 go run $(COLLECTOR_BUILDER) --config=$<
+
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what is called (asks vuln.go.dev)
 	CGO_ENABLED=0 go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./cmd/...
