@@ -105,8 +105,10 @@ func (s *scene) raise() {
 	s.stage, err = lab.Raise(s.t.Context(), lab.Setup{
 		Dir: dir, Binaries: lab.Binaries{Bridge: filepath.Join(bin, "smsbridge"), Lab: filepath.Join(bin, "smslab")},
 		Partitions: 4, Connectors: 1, Session: 6 * time.Second, InFlight: 16,
-		Settings: map[string]string{"BALANCE_INTERVAL": "1s", "BALANCE_LOW": "999990", "ORPHAN_AFTER": "1s",
-			"PUSH_SPOOL_DIR": filepath.Join(dir, "spool"), "PUSH_SPOOL_MAX": "4KiB"},
+		Settings: map[string]string{
+			"BALANCE_INTERVAL": "1s", "BALANCE_LOW": "999990", "ORPHAN_AFTER": "1s",
+			"PUSH_SPOOL_DIR": filepath.Join(dir, "spool"), "PUSH_SPOOL_MAX": "4KiB",
+		},
 		Provider: []string{"-balance", "1000000", "-sensitive", "casino", "-reports", "0"},
 	})
 	s.must(err)
