@@ -18,7 +18,7 @@ demo: ## see the main job at work for 20 seconds: embedded Kafka, simulated prov
 
 .PHONY: test
 test: ## run all tests that need nothing but Go
-	go test $(RACE) $(TESTFLAGS) ./...
+	go test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## run the linters

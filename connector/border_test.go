@@ -21,14 +21,18 @@ func (l *lab) admin() *kadm.Client { return kadm.NewClient(l.client) }
 func (l *lab) operator(group string) *Operator {
 	l.t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	const session = 6 * time.Second
+	kafka, err := kafkaio.Open(kafkaio.Config{Brokers: l.brokers, ClientID: "test", SessionTimeout: session, Log: log})
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	o, err := NewOperator(OperatorConfig{
-		Group: group, Topics: testTopics, DedupeWindow: time.Hour, Log: log,
-		Kafka: kafkaio.Config{Brokers: l.brokers, ClientID: "test", SessionTimeout: 6 * time.Second, Log: log},
+		Group: group, Topics: testTopics, DedupeWindow: time.Hour, SessionTimeout: session, Kafka: kafka, Log: log,
 	})
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.t.Cleanup(func() { _ = o.Close() })
+	l.t.Cleanup(func() { _, _ = o.Close(), kafka.Close() })
 	return o
 }
 

@@ -27,23 +27,22 @@ type Operator struct {
 
 // OperatorConfig is the share of Config that an Operator needs.
 type OperatorConfig struct {
-	Group        string
-	Topics       Topics
-	DedupeWindow time.Duration
-	Kafka        kafkaio.Config
-	Log          *slog.Logger
+	Group          string
+	Topics         Topics
+	DedupeWindow   time.Duration
+	SessionTimeout time.Duration
+	Kafka          *kafkaio.Client // stays the caller's
+	Log            *slog.Logger
 }
 
 // NewOperator makes an Operator. It does no I/O.
 func NewOperator(cfg OperatorConfig) (*Operator, error) {
-	kafka, err := kafkaio.Open(cfg.Kafka)
-	if err != nil {
-		return nil, err
-	}
+	kafka := cfg.Kafka
 	o := &Operator{cfg: cfg, kafka: kafka, producer: kafka.NewProducer(kafkaio.ProducerConfig{})}
+	var err error
 	o.journal, err = journal.New(journal.Config{
 		Group: cfg.Group, Topic: cfg.Topics.Journal, Commands: cfg.Topics.Commands,
-		SessionTimeout: cfg.Kafka.SessionTimeout, Window: cfg.DedupeWindow,
+		SessionTimeout: cfg.SessionTimeout, Window: cfg.DedupeWindow,
 		Producer: o.producer, Offsets: kafka,
 		Fetch:      func(f kafkaio.FetchConfig) journal.Source { return kafka.Fetcher(f) },
 		Partitions: partitionsOf(kafka, cfg.Topics.Journal),
@@ -52,9 +51,6 @@ func NewOperator(cfg OperatorConfig) (*Operator, error) {
 	return o, err
 }
 
-// Reach fails where Kafka cannot be reached, rather than wait for it.
-func (o *Operator) Reach(ctx context.Context) error { return o.kafka.Probe(ctx) }
-
 // Group is the consumer group that it is about.
 func (o *Operator) Group() string { return o.cfg.Group }
 
@@ -62,7 +58,7 @@ func (o *Operator) Group() string { return o.cfg.Group }
 func (o *Operator) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return errors.Join(o.producer.Close(ctx), o.kafka.Close())
+	return o.producer.Close(ctx)
 }
 
 // Status tells of every partition what its next owner would find.

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"go.opentelemetry.io/otel/metric/noop"
 	nooptrace "go.opentelemetry.io/otel/trace/noop"
 	"golang.org/x/sync/errgroup"
 
+	"smsbridge/cmd/smslab/link"
 	"smsbridge/cmd/smslab/trial"
 	"smsbridge/codec/sms"
 	"smsbridge/connector/intake"
@@ -27,7 +24,7 @@ import (
 // more on anybody, as if it had been killed.
 type actor struct {
 	name  string
-	link  link
+	link  link.Link
 	stop  context.CancelFunc
 	asked atomic.Bool // to stop, or killed
 }
@@ -49,7 +46,7 @@ func (th *theatre) fate(seed uint64, i int) *fate {
 // enter starts a connector. One that is killed is succeeded by another.
 func (th *theatre) enter(name string, f *fate) {
 	a := &actor{name: name}
-	a.link.network = &th.network
+	a.link.Network = &th.network
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	th.mu.Lock()
@@ -75,7 +72,8 @@ func (th *theatre) enter(name string, f *fate) {
 func (th *theatre) strike(a *actor, freeze bool, where string) {
 	if freeze {
 		long := trialSession + time.Duration(th.n(int(8*time.Second)))
-		if a.link.freeze(long) {
+		if thaw, frozen := a.link.Freeze(); frozen {
+			time.AfterFunc(long, thaw)
 			now := time.Now()
 			th.note(trial.Event{Kind: trial.Freeze, Instance: a.name, At: now, Until: now.Add(long), Detail: where})
 		}
@@ -84,7 +82,7 @@ func (th *theatre) strike(a *actor, freeze bool, where string) {
 	if !a.asked.CompareAndSwap(false, true) {
 		return
 	}
-	a.link.cut()
+	a.link.Cut()
 	a.stop()
 	th.note(trial.Event{Kind: trial.Kill, Instance: a.name, At: time.Now(), Detail: where})
 	after := time.Duration(th.n(int(3 * time.Second)))
@@ -117,9 +115,9 @@ func (th *theatre) config(a *actor) Config {
 	cfg := Config{
 		Account: "default", Instance: a.name, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
 		Roles: Roles{Intake: true, Push: true}, Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, StateDir: th.stateDir, BalanceInterval: time.Minute, Grace: 25 * time.Second,
-		Kafka: kafkaio.Config{Brokers: th.cluster.ListenAddrs(), ClientID: a.name, SessionTimeout: trialSession, Log: log, Dial: a.link.dial},
+		Kafka: kafkaio.Config{Brokers: th.cluster.ListenAddrs(), ClientID: a.name, SessionTimeout: trialSession, Log: log, Dial: a.link.Dial},
 		Provider: provider.Config{
-			URL: "http://localhost:80/", Timeout: 20 * time.Second, MaxInFlight: trialInFlight, Dial: a.link.dial,
+			URL: "http://localhost:80/", Timeout: 20 * time.Second, MaxInFlight: trialInFlight, Dial: a.link.Dial,
 			Name: func() string { return a.name }, Password: func() string { return "p" },
 			Meter: noop.Meter{}, Tracer: nooptrace.Tracer{},
 		},
@@ -135,99 +133,4 @@ func (th *theatre) config(a *actor) Config {
 		th.change(&cfg)
 	}
 	return cfg
-}
-
-// link is an actor's only way to others.
-type link struct {
-	network *kfake.VirtualNetwork
-
-	mu     sync.Mutex
-	gone   bool
-	thawed chan struct{} // nil: not frozen
-	conns  []net.Conn
-}
-
-var errCut = errors.New("the link is cut")
-
-// cut ends everything at once, and for good.
-func (l *link) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = true
-	for _, c := range l.conns {
-		c.Close()
-	}
-	l.conns = nil
-}
-
-// freeze holds back whatever is on its way in either direction. It reports false
-// when it is frozen already.
-func (l *link) freeze(long time.Duration) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.thawed != nil || l.gone {
-		return false
-	}
-	thawed := make(chan struct{})
-	l.thawed = thawed
-	time.AfterFunc(long, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.thawed = nil
-		close(thawed)
-	})
-	return true
-}
-
-// rest waits for the thaw.
-func (l *link) rest(ctx context.Context) error {
-	l.mu.Lock()
-	thawed, gone := l.thawed, l.gone
-	l.mu.Unlock()
-	if gone {
-		return errCut
-	}
-	if thawed != nil {
-		select {
-		case <-thawed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if err := l.rest(ctx); err != nil {
-		return nil, err
-	}
-	far, err := l.network.DialContext(ctx, network, strings.Replace(address, "127.0.0.1", "localhost", 1))
-	if err != nil {
-		return nil, err
-	}
-	near, between := net.Pipe()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gone {
-		return nil, errors.Join(errCut, far.Close())
-	}
-	l.conns = append(l.conns, far, between)
-	go l.carry(far, between)
-	go l.carry(between, far)
-	return near, nil
-}
-
-func (l *link) carry(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buffer)
-		if l.rest(context.Background()) != nil {
-			return
-		}
-		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-			return
-		}
-	}
 }

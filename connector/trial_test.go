@@ -239,7 +239,7 @@ func (th *theatre) leave() {
 	th.running.Wait()
 	th.h.End = time.Now()
 	for _, a := range th.actors {
-		a.link.cut()
+		a.link.Cut()
 	}
 }
 

@@ -31,12 +31,8 @@ func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	var asJSON bool
 	flags.BoolVar(&asJSON, "json", false, "")
 	span := spanFlags(flags)
-	words, err := parse(flags, args, auditUsage)
-	if err != nil {
+	if err := parseAlone(flags, args, auditUsage); err != nil {
 		return err
-	}
-	if len(words) > 0 {
-		return misuse(fmt.Errorf("%q is not known", words[0]), auditUsage)
 	}
 	return withReader(ctx, stderr, func(c config.Config, r trail.Reader) error {
 		audit, err := trail.Check(ctx, r, trailTopics(c), trail.AuditQuery{

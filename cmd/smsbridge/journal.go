@@ -38,11 +38,9 @@ type order struct {
 func parseOrder(args []string) (order, error) {
 	o := order{partition: -1}
 	if len(args) > 0 {
-		o.name = args[0]
-		args = args[1:]
+		o.name, args = args[0], args[1:]
 	}
 	flags := flag.NewFlagSet(o.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	switch o.name {
 	case "status":
 		flags.BoolVar(&o.json, "json", false, "")
@@ -52,20 +50,16 @@ func parseOrder(args []string) (order, error) {
 		flags.IntVar(&o.partition, "partition", -1, "")
 		flags.BoolVar(&o.yes, "yes", false, "")
 	default:
-		return o, fmt.Errorf("unknown journal command %q; %w\n%s", o.name, errUsage, journalUsage)
+		return o, misuse(fmt.Errorf("unknown journal command %q", o.name), journalUsage)
 	}
-	err := flags.Parse(args)
+	if err := parseAlone(flags, args, journalUsage); err != nil {
+		return o, err
+	}
 	switch {
-	case err != nil:
-	case flags.NArg() > 0:
-		err = fmt.Errorf("%q is not known", flags.Arg(0))
 	case o.name == "adopt" && o.from == "":
-		err = errors.New("adopt needs -from GROUP")
+		return o, misuse(errors.New("adopt needs -from GROUP"), journalUsage)
 	case o.name == "accept-loss" && o.partition < 0:
-		err = errors.New("accept-loss needs -partition N")
-	}
-	if err != nil {
-		return o, fmt.Errorf("%w; %w\n%s", err, errUsage, journalUsage)
+		return o, misuse(errors.New("accept-loss needs -partition N"), journalUsage)
 	}
 	return o, nil
 }

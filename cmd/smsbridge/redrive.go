@@ -68,7 +68,7 @@ func parseRedrive(args []string) (redriveOrder, error) {
 	flags.BoolVar(&o.selection.IncludeUnknown, "include-unknown", false, "")
 	flags.BoolVar(&o.yes, "yes", false, "")
 	span := spanFlags(flags)
-	words, err := parse(flags, args, redriveUsage)
+	err := parseAlone(flags, args, redriveUsage)
 	if err != nil {
 		return o, err
 	}
@@ -76,8 +76,6 @@ func parseRedrive(args []string) (redriveOrder, error) {
 		statuses = append(statuses, string(sms.Unknown))
 	}
 	switch {
-	case len(words) > 0:
-		err = fmt.Errorf("%q is not known", words[0])
 	case len(statuses) == 0:
 		err = errors.New("-status is needed")
 	case o.perSecond <= 0:

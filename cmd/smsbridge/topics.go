@@ -42,12 +42,8 @@ func topicsCommand(_ context.Context, args []string, stdout, _ io.Writer) error 
 	flags.StringVar(&principal, "principal", "", "")
 	flags.StringVar(&tools, "tools-principal", "", "")
 	flags.StringVar(&admin, "admin", "", "")
-	words, err := parse(flags, args, topicsUsage)
-	if err != nil {
+	if err := parseAlone(flags, args, topicsUsage); err != nil {
 		return err
-	}
-	if len(words) > 0 {
-		return misuse(fmt.Errorf("%q is not known", words[0]), topicsUsage)
 	}
 	c, err := config.Load()
 	if err != nil {

@@ -87,8 +87,9 @@ func (h *history) join(fs *vfs.MemFS) {
 			}
 			once.Do(func() {
 				if freeze {
-					thaw := a.link.freeze()
-					time.AfterFunc(testSession+time.Duration(h.n(6000))*time.Millisecond, thaw)
+					if thaw, frozen := a.link.Freeze(); frozen {
+						time.AfterFunc(testSession+time.Duration(h.n(6000))*time.Millisecond, thaw)
+					}
 					return
 				}
 				a.kill()

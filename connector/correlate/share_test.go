@@ -87,7 +87,7 @@ func TestCorrelatorThatWakesUpLateChangesNothing(t *testing.T) {
 		s.pushed("s1", "DELIVRD") // becomes an orphan while a is frozen
 		s.submitted("s2", 1, nil)
 		settle()
-		thaw := a.link.freeze()
+		thaw, _ := a.link.Freeze()
 		s.enter("b", nil)
 		time.Sleep(testOrphanAfter + 2*testSession)
 		s.submitted("s1", 1, nil)

@@ -3,9 +3,7 @@ package correlate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"smsbridge/cmd/smslab/link"
 	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
@@ -69,24 +68,24 @@ func raise(t *testing.T, partitions int) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &link{network: &s.network}
+	l := &link.Link{Network: &s.network}
 	s.own = s.connect("submit", l)
 	s.out = s.own.NewProducer(kafkaio.ProducerConfig{})
 	t.Cleanup(func() {
 		s.running.Wait()
 		_ = s.out.Close(context.Background())
 		_ = s.own.Close()
-		l.cut()
+		l.Cut()
 		s.client.Close()
 		s.cluster.Close()
 	})
 	return s
 }
 
-func (s *stage) connect(name string, l *link) *kafkaio.Client {
+func (s *stage) connect(name string, l *link.Link) *kafkaio.Client {
 	s.t.Helper()
 	c, err := kafkaio.Open(kafkaio.Config{
-		Brokers: s.cluster.ListenAddrs(), ClientID: name, SessionTimeout: testSession, Dial: l.dial,
+		Brokers: s.cluster.ListenAddrs(), ClientID: name, SessionTimeout: testSession, Dial: l.Dial,
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -98,7 +97,7 @@ func (s *stage) connect(name string, l *link) *kafkaio.Client {
 type actor struct {
 	*Correlator
 	s       *stage
-	link    *link
+	link    *link.Link
 	stop    func() // in order, and waits
 	dead    atomic.Bool
 	end     context.CancelFunc
@@ -109,7 +108,7 @@ type actor struct {
 // enter starts a correlator.
 func (s *stage) enter(name string, change func(*Config)) *actor {
 	s.t.Helper()
-	a := &actor{s: s, link: &link{network: &s.network}, logs: &logs{}}
+	a := &actor{s: s, link: &link.Link{Network: &s.network}, logs: &logs{}}
 	client := s.connect(name, a.link)
 	producer := client.NewProducer(kafkaio.ProducerConfig{})
 	cfg := Config{
@@ -138,7 +137,7 @@ func (s *stage) enter(name string, change func(*Config)) *actor {
 		defer done()
 		_ = producer.Close(closing)
 		_ = client.Close()
-		a.link.cut()
+		a.link.Cut()
 	})
 	a.stop = func() { cancel(); <-ended }
 	s.t.Cleanup(func() { a.kill() })
@@ -148,7 +147,7 @@ func (s *stage) enter(name string, change func(*Config)) *actor {
 // kill ends all effects of the correlator at once, as if its process had died.
 func (a *actor) kill() {
 	if a.dead.CompareAndSwap(false, true) {
-		a.link.cut()
+		a.link.Cut()
 		a.end()
 	}
 }
@@ -299,81 +298,4 @@ func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
-}
-
-// link is a process's only way to the broker.
-type link struct {
-	network *kfake.VirtualNetwork
-
-	mu     sync.Mutex
-	gone   bool
-	thawed chan struct{} // nil: not frozen
-	conns  []net.Conn
-}
-
-var errCut = errors.New("the link is cut")
-
-func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	far, err := l.network.DialContext(ctx, network, strings.Replace(address, "127.0.0.1", "localhost", 1))
-	if err != nil {
-		return nil, err
-	}
-	near, between := net.Pipe()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.gone {
-		return nil, errors.Join(errCut, far.Close())
-	}
-	l.conns = append(l.conns, far, between)
-	go l.carry(far, between)
-	go l.carry(between, far)
-	return near, nil
-}
-
-func (l *link) carry(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buffer)
-		l.rest()
-		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-			return
-		}
-	}
-}
-
-// rest waits for the thaw.
-func (l *link) rest() {
-	l.mu.Lock()
-	thawed := l.thawed
-	l.mu.Unlock()
-	if thawed != nil {
-		<-thawed
-	}
-}
-
-// freeze holds back whatever is on its way, in either direction, until thaw.
-func (l *link) freeze() (thaw func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	thawed := make(chan struct{})
-	l.thawed = thawed
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.thawed = nil
-		close(thawed)
-	}
-}
-
-// cut ends everything at once, and for good.
-func (l *link) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = true
-	for _, c := range l.conns {
-		c.Close()
-	}
-	l.conns = nil
 }

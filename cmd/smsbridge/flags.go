@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
-	"smsbridge/config"
-	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/trail"
 )
 
@@ -76,35 +72,16 @@ func parse(flags *flag.FlagSet, args []string, usage string) (words []string, er
 	}
 }
 
+// parseAlone reads flags that no other word may stand among.
+func parseAlone(flags *flag.FlagSet, args []string, usage string) error {
+	words, err := parse(flags, args, usage)
+	if err == nil && len(words) > 0 {
+		err = misuse(fmt.Errorf("%q is not known", words[0]), usage)
+	}
+	return err
+}
+
 // misuse is an error that ends with exitUsage and tells the usage.
 func misuse(err error, usage string) error {
 	return fmt.Errorf("%w; %w\n%s", err, errUsage, usage)
-}
-
-// withReader reaches Kafka for a tool, and tells it what cannot be read.
-func withReader(ctx context.Context, stderr io.Writer, work func(config.Config, trail.Reader) error) (err error) {
-	c, err := config.Load()
-	if err != nil {
-		return err
-	}
-	settings, err := kafkaConfig(c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	client, err := kafkaio.Open(settings)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := client.Probe(ctx); err != nil {
-		return err
-	}
-	return work(c, trail.Reader{Kafka: client, Damaged: func(err error) { fmt.Fprintln(stderr, "left out:", err) }})
-}
-
-func trailTopics(c config.Config) trail.Topics {
-	return trail.Topics{
-		Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
-		DeadLetter: c.Topics.DeadLetter, Journal: c.Topics.Journal,
-	}
 }
