@@ -67,7 +67,9 @@ func TestEveryAlertFiresByItsCauseAndEveryPanelHasData(t *testing.T) {
 	s.provoke("SmsbridgeRefused", func(int) { s.send(10, "13800000001", "casino") })
 	s.provoke("SmsbridgeDeadLetters", func(i int) { s.recorder.Send(t.Context(), trial.Command{Key: fmt.Sprint(i)}, []byte("no json")) })
 	s.provoke("SmsbridgePushRefused", func(int) { s.push("report", false) })
-	s.push("report", true)
+	for range 8 { // partitions other than the halted one have some
+		s.push("report", true)
+	}
 	s.faults(map[string]any{"drop": 0.3})
 	s.provoke("SmsbridgeUnknown", func(int) { s.send(3, "13800000001", "lost") })
 	s.panels()
