@@ -83,6 +83,10 @@ conformance: ## run kafkaio's tests on a real Kafka: that of kafka-up, else one 
 rights: ## run what smsbridge topics prints on a real Kafka, and take each right away once
 	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 15m -run OnRealKafka ./cmd/smsbridge
 
+.PHONY: consumers
+consumers: build ## run other programs on a real Kafka: kcat and jq, Python, Java, Kafka Connect write commands and read results
+	deploy/kafka/kafka.sh with go test -tags realkafka -count=1 -v -timeout 10m ./deploy/consumers
+
 .PHONY: page
 page: ## see that the status page works in a real browser (Chromium); PAGE_SHOTS=DIR takes pictures
 	go test -tags chromium -count=1 -run Chromium ./connector/telemetry
