@@ -18,7 +18,7 @@ demo: ## see the main job at work for 20 seconds: embedded Kafka, simulated prov
 
 .PHONY: test
 test: ## run all tests that need nothing but Go
-	go test $(RACE) $(TESTFLAGS) ./...
+	go test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## run the linters
@@ -83,6 +83,10 @@ conformance: ## run kafkaio's tests on a real Kafka: that of kafka-up, else one 
 rights: ## run what smsbridge topics prints on a real Kafka, and take each right away once
 	deploy/kafka/kafka.sh with go test $(TESTFLAGS) -tags realkafka -count=1 -timeout 15m -run OnRealKafka ./cmd/smsbridge
 
+.PHONY: consumers
+consumers: build ## run other programs on a real Kafka: kcat and jq, Python, Java, Kafka Connect write commands and read results
+	deploy/kafka/kafka.sh with go test -tags realkafka -count=1 -v -timeout 10m ./deploy/consumers
+
 .PHONY: page
 page: ## see that the status page works in a real browser (Chromium); PAGE_SHOTS=DIR takes pictures
 	go test -tags chromium -count=1 -run Chromium ./connector/telemetry
@@ -95,6 +99,15 @@ alerts: ## test the alert rules' times with promtool (package prometheus)
 .PHONY: monitoring
 monitoring: build alerts ## let a real Prometheus see every alert fire by its cause, and ask it every query of the dashboard
 	go test -tags monitoring -count=1 -v -timeout 20m ./deploy/prometheus
+
+COLLECTOR_BUILDER := go.opentelemetry.io/collector/cmd/builder@v0.160.0
+
+.PHONY: trace
+trace: build $(BIN)/otelcol/otelcol ## let a real OpenTelemetry Collector see one trace from a producer to the delivery report
+	go test -tags collector -count=1 -v -timeout 5m ./deploy/trace
+
+$(BIN)/otelcol/otelcol: deploy/trace/builder.yaml
+	CGO_ENABLED=0 go run $(COLLECTOR_BUILDER) --config=$<
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what is called (asks vuln.go.dev)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"golang.org/x/sync/errgroup"
 
 	"smsbridge/codec/wire"
@@ -53,6 +55,7 @@ type Config struct {
 	Admin    telemetry.Admin
 	Log      *slog.Logger
 	Meter    metric.Meter
+	Tracer   trace.Tracer // of the delivery reports; nil: none
 
 	reached func(point string) // see journal.Config; for tests
 }
@@ -216,6 +219,9 @@ func build(cfg Config) (*Connector, error) {
 	c.events = &events{
 		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
 		topics:   cfg.Topics,
+	}
+	if _, off := cfg.Tracer.(noop.Tracer); !off {
+		c.events.tracer = cfg.Tracer
 	}
 	if cfg.Roles.Intake || cfg.Roles.Correlate && cfg.Topics.Doubts != "" {
 		if err := c.buildJournal(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/connector/kafkaio"
@@ -19,6 +21,7 @@ type events struct {
 	producer *kafkaio.Producer
 	topics   Topics
 	metrics  *metrics
+	tracer   trace.Tracer                   // nil: nobody exports traces
 	counts   atomic.Pointer[map[string]int] // partitions of each topic, as last looked up
 }
 
@@ -59,6 +62,7 @@ func (e *events) result(r sms.Result) kafkaio.Message {
 
 // report makes the record of a delivery report.
 func (e *events) report(r sms.Report) kafkaio.Message {
+	e.span(r)
 	partition := kafkaio.AnyPartition
 	if r.Origin != nil {
 		partition = e.partition(e.topics.Reports, r.Origin.Command, r.Origin.Key)

@@ -123,8 +123,8 @@ func TestOneTraceLeadsFromTheCommandThroughTheSubmitToResultAndReport(t *testing
 			spans[s.Name()] = s
 		}
 	}
-	process, post := spans["process "+testTopics.Commands], spans["POST submit"]
-	if process == nil || post == nil {
+	process, post, told := spans["process "+testTopics.Commands], spans["POST submit"], spans["send "+testTopics.Reports]
+	if process == nil || post == nil || told == nil {
 		t.Fatalf("spans of the trace: %v", slices.Collect(maps.Keys(spans)))
 	}
 	if process.SpanKind() != trace.SpanKindConsumer || process.Parent().SpanID().String() != parent {
@@ -133,12 +133,18 @@ func TestOneTraceLeadsFromTheCommandThroughTheSubmitToResultAndReport(t *testing
 	if post.SpanKind() != trace.SpanKindClient || post.Parent().SpanID() != process.SpanContext().SpanID() {
 		t.Errorf("the submit's span is a %v of %v", post.SpanKind(), post.Parent().SpanID())
 	}
+	if told.SpanKind() != trace.SpanKindProducer || told.Parent().SpanID() != process.SpanContext().SpanID() {
+		t.Errorf("the report's span is a %v of %v", told.SpanKind(), told.Parent().SpanID())
+	}
 	want := map[string]string{
 		"messaging.system": "kafka", "messaging.destination.name": testTopics.Commands,
 		"messaging.destination.partition.id": fmt.Sprint(rec.Partition), "messaging.kafka.offset": fmt.Sprint(rec.Offset),
 		"messaging.consumer.group.name": "g", "messaging.operation.type": "process", "smsbridge.result.status": "accepted",
 	}
 	holds(t, process, want)
+	holds(t, told, map[string]string{
+		"messaging.destination.name": testTopics.Reports, "smsbridge.command.id": "c1", "smsbridge.report.status": "delivered", "smsbridge.report.correlation": "matched",
+	})
 	holds(t, post, map[string]string{"http.request.method": "POST", "http.response.status_code": "200", "server.address": "127.0.0.1"})
 	for _, r := range []*kgo.Record{result, report} {
 		if got := header(r, "traceparent"); got != "00-"+traceID+"-"+process.SpanContext().SpanID().String()+"-01" {

@@ -51,7 +51,7 @@ func newWatch(t *testing.T) *watch {
 func (w *watch) over(cfg *Config) {
 	meter, tracer := w.telemetry.Meter("test"), w.tracers.Tracer("test")
 	cfg.Meter, cfg.Provider.Meter, cfg.Submit.Meter, cfg.Push.Meter = meter, meter, meter, meter
-	cfg.Provider.Tracer, cfg.Submit.Tracer = tracer, tracer
+	cfg.Provider.Tracer, cfg.Submit.Tracer, cfg.Tracer = tracer, tracer, tracer
 	cfg.Log, cfg.Kafka.Log, cfg.Submit.Log, cfg.Push.Log = w.logger, w.logger, w.logger, w.logger
 	cfg.Admin = telemetry.Admin{Listen: w.admin, Gatherer: w.telemetry.Gatherer, Log: w.logger}
 }

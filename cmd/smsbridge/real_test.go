@@ -192,6 +192,8 @@ func TestOnRealKafkaTheToolsNeedExactlyTheirRights(t *testing.T) {
 			{"redrive", "-status", "failed", "-yes"},
 			{"journal", "status"},
 			{"journal", "accept-loss", "-partition", "1", "-yes"},
+			{"pause", "-class", "marketing"},
+			{"cancel", "-id", "none"},
 		} {
 			p := start(t, args, settings...)
 			if p.exit() != exitStopped {

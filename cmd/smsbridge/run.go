@@ -131,7 +131,7 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Push:  pushConfig(c, watch, log),
 		Admin: telemetry.Admin{Listen: c.Admin.Listen, Gatherer: watch.Gatherer, Log: log},
 		Log:   log,
-		Meter: watch.Meter("smsbridge/connector"),
+		Meter: watch.Meter("smsbridge/connector"), Tracer: watch.Tracer("smsbridge/connector"),
 	}
 	if c.Kafka.CreateTopics {
 		w.Create = &connector.NewTopics{Partitions: c.Kafka.TopicPartitions, Replicas: c.Kafka.TopicReplication}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"smsbridge/cmd/smslab/bench"
@@ -17,6 +18,15 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 	var o bench.Options
 	fs.BoolVar(&o.Short, "short", false, "a quick look, with rough numbers")
 	fs.IntVar(&o.Rounds, "rounds", 3, "of each contender, in turns")
+	fs.Func("only", "what to measure, comma-separated: "+strings.Join(bench.Parts(), ","), func(list string) error {
+		for name := range strings.SplitSeq(list, ",") {
+			if !slices.Contains(bench.Parts(), name) {
+				return fmt.Errorf("there is no %q", name)
+			}
+			o.Only = append(o.Only, name)
+		}
+		return nil
+	})
 	if err := parse(fs, args); err != nil {
 		return err
 	}

@@ -52,18 +52,29 @@ func (c *Correlator) newMetrics(meter metric.Meter) (*metrics, error) {
 	restore, err := meter.Int64ObservableGauge("smsbridge.correlate.restore", metric.WithUnit("{record}"),
 		metric.WithDescription("Records of the sendids topic still to be read before a partition is worked on, by partition."))
 	errs[7] = err
+	halted, err := meter.Int64ObservableGauge("smsbridge.correlate.halted", metric.WithUnit("1"),
+		metric.WithDescription("1 while delivery reports of this process, or of one of its partitions, wait for an operator, else 0. /api/status says why."))
+	errs[8] = err
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, s := range c.Status().Partitions {
+		status := c.Status()
+		stands := status.Halted != ""
+		for _, s := range status.Partitions {
+			stands = stands || s.Halted != ""
 			partition := metric.WithAttributes(attribute.String("partition", strconv.Itoa(s.Partition)))
 			o.ObserveInt64(parked, s.Parked, partition)
 			o.ObserveInt64(lag, s.Lag, partition)
 			o.ObserveInt64(restore, s.Restore, partition)
 		}
+		var one int64
+		if stands {
+			one = 1
+		}
+		o.ObserveInt64(halted, one)
 		return nil
-	}, parked, lag, restore)
+	}, parked, lag, restore, halted)
 	return m, err
 }
 

@@ -89,7 +89,7 @@ func TestOnRealKafka(t *testing.T) {
 	want(append(one, "s2 13800000000 delivered matched")...)
 	first()
 	submit("s3")
-	all := append(one, "s2 13800000000 delivered matched", "s3 13800000000 delivered matched again")
+	all := append(slices.Clone(one), "s2 13800000000 delivered matched", "s3 13800000000 delivered matched again")
 	want(all...)
 	want(append(all, "s4  no_report matched")...)
 }

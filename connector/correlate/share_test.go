@@ -11,6 +11,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"smsbridge/connector/kafkaio"
 )
@@ -194,9 +196,17 @@ func TestPartitionsThatDoNotFitTogetherHaltEverything(t *testing.T) {
 func TestPartitionWithARecordOfANewerProgramStandsStillAlone(t *testing.T) {
 	t.Parallel()
 	perform(t, 2, func(s *stage) {
-		a := s.enter("a", nil)
+		reader := sdkmetric.NewManualReader()
+		a := s.enter("a", func(c *Config) { c.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("") })
+		settle()
+		if n := gauge(t, reader, "smsbridge.correlate.halted"); n != 0 {
+			t.Errorf("%d of halts while all is well", n)
+		}
 		s.write(kafkaio.Message{Topic: sendidsTopic, Partition: 0, Key: []byte("x"), Value: []byte(`{"v":2,"kind":"sent"}`)})
 		settle()
+		if n := gauge(t, reader, "smsbridge.correlate.halted"); n != 1 {
+			t.Errorf("%d is told to whom an alert would call", n)
+		}
 		var halted, at []int
 		for _, p := range a.Status().Partitions {
 			if p.Halted != "" {
@@ -208,6 +218,24 @@ func TestPartitionWithARecordOfANewerProgramStandsStillAlone(t *testing.T) {
 			t.Errorf("halted %v of %v", halted, at)
 		}
 	})
+}
+
+// gauge reads an instrument without labels.
+func gauge(t *testing.T, reader *sdkmetric.ManualReader, name string) int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if m.Name == name {
+				return m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value
+			}
+		}
+	}
+	t.Fatalf("no instrument %s", name)
+	return 0
 }
 
 func TestRecordThatIsNoPushGoesToTheDeadLetters(t *testing.T) {

@@ -211,7 +211,7 @@ func TestKilledStoreHasEveryIDBelowItsClaim(t *testing.T) {
 		if life%10 == 9 && c.Position != claimed {
 			t.Errorf("closed in order, but it claims only %d of %d", c.Position, claimed)
 		}
-		claimed = c.Position + 100 + rng.Int64N(1000)
+		claimed = c.Position + 20 + rng.Int64N(200)
 		for n := c.Position; n < claimed; n++ {
 			age := testWindow / buckets * time.Duration(life%buckets)
 			if rng.IntN(100) == 0 { // it comes late, where the filter may be saved already
@@ -219,7 +219,7 @@ func TestKilledStoreHasEveryIDBelowItsClaim(t *testing.T) {
 			}
 			shelf.put(numbered(n), entry{offset: n, status: sms.Accepted, at: time.Now().Add(-age), done: n})
 			shelf.writeClaim(&claim{Position: n + 1})
-			switch rng.IntN(200) {
+			switch rng.IntN(40) {
 			case 0, 1:
 				s.Flush()
 			case 2:

@@ -35,7 +35,6 @@ type conns struct {
 	parties map[netip.Addr]int
 	// Connections that we wait for, longest first. Those at work are in neither.
 	strangers, known list.List
-	turn             uint64 // counts up with every wait that begins
 }
 
 // conn is one connection of conns.
@@ -48,7 +47,6 @@ type conn struct {
 	// Guarded by owner.mu.
 	good    bool          // has made a good push
 	waiting *list.Element // nil while at work or closed
-	since   uint64        // the turn at which its wait began
 }
 
 func newConns(l net.Listener, exempt func(netip.Addr) bool, closed func(cause string)) *conns {
@@ -114,20 +112,28 @@ func (l *conns) oldest() *list.Element {
 	return l.strangers.Front()
 }
 
-// oldestOf is the connection that can best be spared of one address. It makes
-// no difference there who is known: the address is.
+// oldestOf is the connection that can best be spared of one address, by the same
+// rule: whoever shares the provider's address must not push out the provider.
 func (l *conns) oldestOf(whose netip.Addr) *list.Element {
-	var oldest *list.Element
-	for _, waiting := range []*list.List{&l.strangers, &l.known} {
-		e := waiting.Front()
-		for e != nil && e.Value.(*conn).party != whose {
-			e = e.Next()
+	strangers, first := among(&l.strangers, whose)
+	known, firstKnown := among(&l.known, whose)
+	if known > strangers {
+		return firstKnown
+	}
+	return first
+}
+
+// among counts those of an address in a list, and finds the first.
+func among(waiting *list.List, whose netip.Addr) (n int, first *list.Element) {
+	for e := waiting.Front(); e != nil; e = e.Next() {
+		if e.Value.(*conn).party != whose {
+			continue
 		}
-		if e != nil && (oldest == nil || e.Value.(*conn).since < oldest.Value.(*conn).since) {
-			oldest = e
+		if n++; first == nil {
+			first = e
 		}
 	}
-	return oldest
+	return n, first
 }
 
 // evict forgets a connection, for the caller to close. Nil if there is none.
@@ -163,8 +169,6 @@ func (l *conns) waits(name string, good bool) {
 }
 
 func (l *conns) enlist(c *conn) {
-	l.turn++
-	c.since = l.turn
 	if c.good {
 		c.waiting = l.known.PushBack(c)
 	} else {

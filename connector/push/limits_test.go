@@ -29,49 +29,93 @@ func ended(c net.Conn) time.Duration {
 
 func TestSlowClientsDoNotKeepGoodPushesOut(t *testing.T) {
 	t.Parallel()
-	tests := map[string]string{ // what each of them sends, and then nothing
-		"nothing":          "",
-		"half a header":    "POST /push/report HTTP/1.1\r\nHost: b\r\n",
-		"half a body":      "POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nna",
-		"half of a large":  "POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", smallBody+1),
-		"a wrong password": form("/push/report", "name=admin&pwd=x"),
+	places := map[string]struct {
+		provider string
+		slow     func(i int) string
+	}{
+		"many addresses":            {"203.0.113.1", func(i int) string { return fmt.Sprintf("198.%d.%d.1:1", 18+i/250, i%250) }},
+		"the provider's address":    {"203.0.113.1", func(i int) string { return fmt.Sprintf("203.0.113.1:%d", 1000+i) }},
+		"the provider's own proxy":  {"10.0.0.1", func(i int) string { return fmt.Sprintf("10.0.0.1:%d", 1000+i) }},
+		"the provider's network v6": {"[2001:db8::1]", func(i int) string { return fmt.Sprintf("[2001:db8::%x]:1", 1000+i) }},
 	}
-	for name, sent := range tests {
-		t.Run(name, func(t *testing.T) {
+	for where, place := range places {
+		t.Run(where, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				kept := &sink{}
-				s, m := inMemory(t, config(kept))
-				known := m.dial("203.0.113.1:1")
-				defer known.Close()
-				if got, err := say(known, form("/push/report", goodReport)); err != nil || got.status != 200 {
-					t.Fatalf("first push: status %d, %v", got.status, err)
-				}
-				for i := range 2000 {
-					c := m.dial(fmt.Sprintf("198.%d.%d.1:1", 18+i/250, i%250))
-					defer c.Close()
-					go io.WriteString(c, sent)
-				}
-				synctest.Wait()
-				if n := len(s.conns.open); n > maxConns {
-					t.Errorf("%d connections", n)
-				}
-				began := time.Now()
-				for i := range 10 {
-					c := m.dial(fmt.Sprintf("203.0.113.2:%d", i+1))
-					defer c.Close()
-					if got, err := say(c, form("/push/report", goodReport)); err != nil || got.status != 200 {
-						t.Errorf("new connection: status %d, %v", got.status, err)
-					}
-				}
-				if got, err := say(known, form("/push/report", goodReport)); err != nil || got.status != 200 {
-					t.Errorf("kept connection: status %d, %v", got.status, err)
-				}
-				if d := time.Since(began); d != 0 {
-					t.Errorf("good pushes took %s", d)
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { beside(t, place.provider, place.slow) })
 		})
+	}
+}
+
+// habits of slow clients: what each of them sends, and then nothing.
+var habits = []string{
+	"",
+	"POST /push/report HTTP/1.1\r\nHost: b\r\n",
+	"POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nna",
+	"POST /push/report HTTP/1.1\r\nHost: b\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", smallBody+1),
+	form("/push/report", "name=admin&pwd=x"), // idle after a 401
+}
+
+// beside makes good pushes, on connections that are kept and on new ones, while
+// slow clients hold what they are let, and come back when they are thrown out.
+func beside(t *testing.T, provider string, slow func(i int) string) {
+	t.Helper()
+	cfg := config(&sink{})
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	s, m := inMemory(t, cfg)
+	push := func(what string, c net.Conn) {
+		began := time.Now()
+		if got, err := say(c, form("/push/report", goodReport)); err != nil || got.status != 200 {
+			t.Errorf("%s: status %d, %v", what, got.status, err)
+		}
+		if d := time.Since(began); d != 0 {
+			t.Errorf("%s: took %s", what, d)
+		}
+	}
+	known := m.dial(provider + ":1")
+	defer known.Close()
+	push("first push", known)
+	var crowd sync.WaitGroup
+	defer crowd.Wait()
+	over := make(chan struct{})
+	defer close(over)
+	for i := range 2000 {
+		crowd.Go(func() { dawdle(m, slow(i), habits[i%len(habits)], over) })
+	}
+	for second := range 3 {
+		time.Sleep(time.Second + time.Millisecond) // between two returns of those who were thrown out
+		synctest.Wait()
+		if n := len(s.conns.open); n > maxConns {
+			t.Errorf("%d connections", n)
+		}
+		push("kept connection", known)
+		for i := range 5 {
+			c := m.dial(fmt.Sprintf("%s:%d", provider, 100+10*second+i))
+			defer c.Close()
+			push("new connection", c)
+		}
+	}
+}
+
+// dawdle holds a connection as long as it is let, and is back a second later.
+func dawdle(m *memory, from, sent string, over <-chan struct{}) {
+	for {
+		c := m.dial(from)
+		stop := make(chan struct{})
+		go func() {
+			defer c.Close()
+			select {
+			case <-over:
+			case <-stop:
+			}
+		}()
+		go io.WriteString(c, sent)
+		_, _ = io.Copy(io.Discard, c)
+		close(stop)
+		select {
+		case <-over:
+			return
+		case <-time.After(time.Second):
+		}
 	}
 }
 

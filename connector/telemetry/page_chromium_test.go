@@ -45,6 +45,7 @@ func TestPageInChromium(t *testing.T) {
 			s := night(now)
 			s.Line, s.Balance.Level, s.Balance.Amount = &Line{State: "open", Since: s.StartedAt}, "ok", "104211"
 			s.Partitions = []Partition{{Partition: 0, Lag: 2, InFlight: 2, Watermark: 1}, {Partition: 3, Watermark: 1000}}
+			s.Reports = &Reports{Partitions: []ReportPartition{{Partition: 0, Lag: 3, Parked: 17}}}
 			return s
 		}
 	})

@@ -27,7 +27,7 @@ heap=${KAFKA_HEAP:-384m}
 ports=${KAFKA_PORTS:-19}
 
 fetch() {
-  [ -e "$home/lib/.complete" ] && return
+  [ "$home/lib/.complete" -nt "$here/pom.xml" ] && return
   mkdir -p "$home"
   mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$home/lib" -DincludeScope=runtime
   touch "$home/lib/.complete"
@@ -181,7 +181,7 @@ kill) kill -9 "$(pid "$2")" && rm "$home/broker-$2.pid" ;;
 freeze) kill -STOP "$(pid "$2")" ;;
 thaw) kill -CONT "$(pid "$2")" ;;
 start) start "$2" ;;
-tool) shift && java_ -Xmx128m -Dlog4j2.configurationFile="$here/log4j2.properties" "$@" ;;
+tool) shift && exec java -cp "$home/lib/*" -Xmx"${KAFKA_TOOL_HEAP:-128m}" -Dlog4j2.configurationFile="$here/log4j2.properties" "$@" ;;
 env) settings "${2:-plain}" ;;
 with) shift && with "$@" ;;
 *) usage ;;

@@ -63,12 +63,15 @@ func TestEveryAlertFiresByItsCauseAndEveryPanelHasData(t *testing.T) {
 	s.must(connector.Ready(ctx))
 
 	s.provoke("SmsbridgePartitionHalted", func(int) {}) // by the record that raise put into the journal
+	s.provoke("SmsbridgeReportsHalted", func(int) {})   // by that of a newer program among the sendids
 	s.provoke("SmsbridgeNoReports", func(int) { s.send(10, "13800000001", "fine") })
 	s.provoke("SmsbridgeBalanceLow", func(int) { s.send(10, "13800000001", "fine") })
 	s.provoke("SmsbridgeRefused", func(int) { s.send(10, "13800000001", "casino") })
 	s.provoke("SmsbridgeDeadLetters", func(i int) { s.recorder.Send(t.Context(), trial.Command{Key: fmt.Sprint(i)}, []byte("no json")) })
 	s.provoke("SmsbridgePushRefused", func(int) { s.push("report", false) })
-	s.push("report", true)
+	for range 8 { // partitions other than the halted one have some
+		s.push("report", true)
+	}
 	s.faults(map[string]any{"drop": 0.3})
 	s.provoke("SmsbridgeUnknown", func(int) { s.send(3, "13800000001", "lost") })
 	s.panels()
@@ -109,8 +112,11 @@ func (s *scene) raise() {
 	s.stage, err = lab.Raise(s.t.Context(), lab.Setup{
 		Dir: dir, Binaries: lab.Binaries{Bridge: filepath.Join(bin, "smsbridge"), Lab: filepath.Join(bin, "smslab")},
 		Partitions: 4, Connectors: 1, Session: 6 * time.Second, InFlight: 16,
-		Settings: map[string]string{"BALANCE_INTERVAL": "1s", "BALANCE_LOW": "999990", "ORPHAN_AFTER": "1s", "CAP_PER_MINUTE": fmt.Sprint(capPerMinute),
-			"PUSH_SPOOL_DIR": filepath.Join(dir, "spool"), "PUSH_SPOOL_MAX": "4KiB"},
+		Settings: map[string]string{
+			"BALANCE_INTERVAL": "1s", "BALANCE_LOW": "999990", "ORPHAN_AFTER": "1s",
+			"CAP_PER_MINUTE": fmt.Sprint(capPerMinute),
+			"PUSH_SPOOL_DIR": filepath.Join(dir, "spool"), "PUSH_SPOOL_MAX": "4KiB",
+		},
 		Provider: []string{"-balance", "1000000", "-sensitive", "casino", "-reports", "0"},
 	})
 	s.must(err)
@@ -121,9 +127,10 @@ func (s *scene) raise() {
 	client, err := s.stage.Cluster.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	s.must(err)
 	defer client.Close()
-	s.must(client.ProduceSync(s.t.Context(), &kgo.Record{
-		Topic: s.stage.Topics.Prefix + "bridge.journal", Partition: 3, Value: []byte("somebody else's"),
-	}).FirstErr())
+	s.must(client.ProduceSync(s.t.Context(),
+		&kgo.Record{Topic: s.stage.Topics.Prefix + "bridge.journal", Partition: 3, Value: []byte("somebody else's")},
+		&kgo.Record{Topic: s.stage.Topics.Prefix + "bridge.sendids", Partition: 3, Key: []byte("s"), Value: []byte(`{"v":999,"kind":"sent"}`)},
+	).FirstErr())
 }
 
 // watch starts Prometheus over the connector.

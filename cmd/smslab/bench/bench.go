@@ -15,8 +15,33 @@ import (
 
 // Options say how long it takes.
 type Options struct {
-	Short  bool // a quick look: fewer rounds, each shorter
-	Rounds int  // of each contender
+	Short  bool     // a quick look: fewer rounds, each shorter
+	Rounds int      // of each contender
+	Only   []string // of Parts; none: all
+}
+
+// parts are what is measured, in this order.
+var parts = []struct {
+	name    string
+	measure func(*bench, context.Context) error
+}{
+	{"throughput", (*bench).throughput},
+	{"latency", (*bench).latency},
+	{"memory", (*bench).memory},
+	{"pushes", (*bench).pushes},
+	{"slow", (*bench).slow},
+	{"reports", (*bench).reports},
+	{"cost", (*bench).cost},
+	{"takeover", (*bench).takeOver},
+}
+
+// Parts lists what can be measured, in the order in which it is.
+func Parts() []string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.name
+	}
+	return names
 }
 
 const (
@@ -50,9 +75,12 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	}
 	fmt.Fprintf(out, "%d rounds in turns; lean is a loop of kafka-go and net/http without any guarantee; each role of smsbridge is measured by itself\n\n", b.Rounds)
 	b.head("", "lean", "smsbridge")
-	for _, measure := range []func(context.Context) error{b.throughput, b.latency, b.memory, b.pushes, b.reports, b.cost, b.takeOver} {
-		if err := measure(ctx); err != nil {
-			return err
+	for _, p := range parts {
+		if len(o.Only) > 0 && !slices.Contains(o.Only, p.name) {
+			continue
+		}
+		if err := p.measure(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	return nil
