@@ -3,6 +3,7 @@ package submit
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 // fakeCaps let requests through while there is room.
 type fakeCaps struct {
+	mu      sync.Mutex
 	room    int
 	more    chan struct{} // closed when there may be room
 	confirm func() (bool, error)
@@ -28,6 +30,8 @@ type fakePlace struct {
 }
 
 func (p *fakePlace) Reserve() <-chan struct{} {
+	p.caps.mu.Lock()
+	defer p.caps.mu.Unlock()
 	if p.n > p.caps.room {
 		if !p.queued {
 			p.queued = true
@@ -35,7 +39,7 @@ func (p *fakePlace) Reserve() <-chan struct{} {
 		}
 		return p.caps.more
 	}
-	p.Leave()
+	p.leave()
 	p.reserved = true
 	p.caps.reserved += p.n
 	p.caps.room -= p.n
@@ -48,12 +52,20 @@ func (p *fakePlace) Confirm(context.Context) (bool, error) {
 			return ok, err
 		}
 	}
+	p.caps.mu.Lock()
+	defer p.caps.mu.Unlock()
 	p.reserved = false
 	p.caps.reserved -= p.n
 	return true, nil
 }
 
 func (p *fakePlace) Leave() {
+	p.caps.mu.Lock()
+	defer p.caps.mu.Unlock()
+	p.leave()
+}
+
+func (p *fakePlace) leave() {
 	if p.queued {
 		p.queued = false
 		p.caps.queued--
@@ -83,7 +95,11 @@ func TestACommandWaitsForTheCapUntilSomethingEndsIt(t *testing.T) {
 				caps := &fakeCaps{more: make(chan struct{})}
 				orders := newOrder(Proceed)
 				l := newLab(t, accepts, healthy, func(c *Config) { c.Caps, c.Orders = caps, orders })
-				time.AfterFunc(time.Minute, func() { c.happens(l, caps, orders) })
+				time.AfterFunc(time.Minute, func() {
+					caps.mu.Lock()
+					defer caps.mu.Unlock()
+					c.happens(l, caps, orders)
+				})
 				cmd := command(3)
 				cmd.Class = sms.OTP
 				r := l.must(t, cmd)
