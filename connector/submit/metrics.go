@@ -85,7 +85,7 @@ func newMetrics(meter metric.Meter, line *Line, inFlight func() int) (*metrics, 
 			return nil
 		}))
 	_, errs[5] = meter.Int64ObservableGauge("smsbridge.line.held", metric.WithUnit("1"),
-		metric.WithDescription("1 while nothing is submitted, with the reason; else 0."),
+		metric.WithDescription("1 while nothing is submitted or commands wait for a cap, with the reason; else 0."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			state, held := line.State(), int64(0)
 			if state.Line == sms.LineHeld {
