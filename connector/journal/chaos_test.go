@@ -254,6 +254,8 @@ func (c *chaos) run() {
 }
 
 func (c *chaos) check() {
+	c.mu.Lock() // a submit that hangs may end as late as now
+	defer c.mu.Unlock()
 	told := map[Ref]string{}
 	revision := map[Ref]int{}
 	for _, r := range c.results {
