@@ -80,8 +80,7 @@ func (t *task) settle(ctx context.Context) error {
 	case t.fault != nil:
 		return t.refuse()
 	case t.verdict.Kind == journal.Lost:
-		result := t.submitter.Interrupted(t.cmd)
-		return t.tell(&result, nil)
+		return t.tell(t.submitter.Interrupted(&t.cmd), nil)
 	case t.verdict.Kind == journal.Repeat:
 		return t.refuseRepeat()
 	default:
@@ -124,14 +123,12 @@ func (t *task) refuse() error {
 	if err := t.events.deadLetter(t.work, t.rec, t.fault); err != nil {
 		return err
 	}
-	result := t.submitter.Invalid(t.cmd, t.fault)
-	return t.tell(&result, nil)
+	return t.tell(t.submitter.Invalid(&t.cmd, t.fault), nil)
 }
 
 // refuseRepeat tells that the id was used before.
 func (t *task) refuseRepeat() error {
-	result := t.submitter.Duplicate(t.cmd, t.verdict.First)
-	return t.tell(&result, nil)
+	return t.tell(t.submitter.Duplicate(&t.cmd, t.verdict.First), nil)
 }
 
 // tell writes the verdict down and publishes it. Losing it would leave the caller
@@ -170,10 +167,8 @@ func (t *task) submit(ctx context.Context, history submit.History, guard submit.
 		if r := recover(); r != nil {
 			t.log.Error("a command made the connector fail", "partition", t.rec.Partition, "offset", t.rec.Offset,
 				"panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			interrupted := t.submitter.Interrupted(t.cmd)
-			result, err = &interrupted, nil
+			result, err = t.submitter.Interrupted(&t.cmd), nil
 		}
 	}()
-	submitted, err := t.submitter.Submit(ctx, t.work, t.cmd, history, guard)
-	return &submitted, err
+	return t.submitter.Submit(ctx, t.work, &t.cmd, history, guard)
 }

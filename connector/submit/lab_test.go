@@ -105,7 +105,7 @@ func (l *lab) submittedAt() []time.Duration {
 }
 
 // must submits with lifetimes that do not end.
-func (l *lab) must(t *testing.T, cmd sms.Command) sms.Result {
+func (l *lab) must(t *testing.T, cmd *sms.Command) *sms.Result {
 	t.Helper()
 	r, err := l.Submit(t.Context(), t.Context(), cmd, History{}, l.guard)
 	if err != nil {
@@ -122,8 +122,8 @@ func (l *lab) another() {
 }
 
 // command is a text to so many made-up numbers.
-func command(recipients int) sms.Command {
-	c := sms.Command{ID: "c-1", Text: "hello", Class: sms.Notice, At: time.Now()}
+func command(recipients int) *sms.Command {
+	c := &sms.Command{ID: "c-1", Text: "hello", Class: sms.Notice, At: time.Now()}
 	for i := range recipients {
 		c.To = append(c.To, number(i))
 	}

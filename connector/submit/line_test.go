@@ -15,9 +15,9 @@ import (
 )
 
 // backlog submits n commands at once and gives their results.
-func (l *lab) backlog(t *testing.T, n int) []sms.Result {
+func (l *lab) backlog(t *testing.T, n int) []*sms.Result {
 	t.Helper()
-	results := make([]sms.Result, n)
+	results := make([]*sms.Result, n)
 	var all sync.WaitGroup
 	for i := range results {
 		cmd := command(1)
@@ -33,7 +33,7 @@ func (l *lab) backlog(t *testing.T, n int) []sms.Result {
 	return results
 }
 
-func statuses(results []sms.Result) map[sms.Status]int {
+func statuses(results []*sms.Result) map[sms.Status]int {
 	count := make(map[sms.Status]int)
 	for i := range results {
 		count[results[i].Status]++

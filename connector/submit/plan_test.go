@@ -37,7 +37,7 @@ func TestCommandThatCannotBeUsedIsNeverSubmitted(t *testing.T) {
 					c.NumberAllow = []string{"1380000"}
 				})
 				cmd := command(1)
-				test.change(&cmd)
+				test.change(cmd)
 				r := l.must(t, cmd)
 				if r.Status != sms.Invalid || r.Reason != test.reason || r.Detail == "" {
 					t.Errorf("got %s/%s (%s), want invalid/%s", r.Status, r.Reason, r.Detail, test.reason)
@@ -242,7 +242,7 @@ func TestHistoryIsContinued(t *testing.T) {
 				l := newLab(t, accepts, healthy, test.change)
 				cmd := command(4)
 				if test.command != nil {
-					test.command(&cmd)
+					test.command(cmd)
 				}
 				r, err := l.Submit(t.Context(), t.Context(), cmd, History{Parts: test.parts}, l.guard)
 				if err != nil {

@@ -11,7 +11,7 @@ import (
 // sum adds up what came of the parts. Recipients are all that the command asked
 // for, each once: those submitted and those refused here. Accepted, Invalid and
 // Blocked are the provider's counts.
-func (s *Submitter) sum(cmd *sms.Command, p *plan, outcomes []sms.Submission) sms.Result {
+func (s *Submitter) sum(cmd *sms.Command, p *plan, outcomes []sms.Submission) *sms.Result {
 	r := s.result(cmd)
 	r.Status, r.Reason = aggregate(outcomes, p.refused)
 	r.Detail = detailOf(r.Status, r.Reason)
@@ -31,7 +31,7 @@ func (s *Submitter) sum(cmd *sms.Command, p *plan, outcomes []sms.Submission) sm
 		}
 	}
 	r.Submissions = told
-	count(&r)
+	count(r)
 	return r
 }
 
@@ -125,36 +125,36 @@ func countInvalid(refused []sms.Refusal) int {
 
 // Invalid is the result of a command that could not be decoded. err is shown to
 // people, so it must hold neither numbers nor text.
-func (s *Submitter) Invalid(cmd sms.Command, err error) sms.Result {
-	r := s.result(&cmd)
+func (s *Submitter) Invalid(cmd *sms.Command, err error) *sms.Result {
+	r := s.result(cmd)
 	r.Status, r.Reason, r.Detail = sms.Invalid, sms.ValidationFailed, err.Error()
-	s.tell(context.Background(), &r, r.At)
+	s.tell(context.Background(), r, r.At)
 	return r
 }
 
 // Interrupted is the result of a command that made this process fail, before or
 // after its submit: nobody knows.
-func (s *Submitter) Interrupted(cmd sms.Command) sms.Result {
-	r := s.result(&cmd)
+func (s *Submitter) Interrupted(cmd *sms.Command) *sms.Result {
+	r := s.result(cmd)
 	r.Status, r.Reason, r.Detail = sms.Unknown, sms.Interrupted, detailOf(sms.Unknown, sms.Interrupted)
-	s.tell(context.Background(), &r, r.At)
+	s.tell(context.Background(), r, r.At)
 	return r
 }
 
 // Duplicate is the result of a command whose id was used before. Its revision
 // is 0, so that it never replaces the first one's.
-func (s *Submitter) Duplicate(cmd sms.Command, first sms.First) sms.Result {
-	r := s.result(&cmd)
+func (s *Submitter) Duplicate(cmd *sms.Command, first sms.First) *sms.Result {
+	r := s.result(cmd)
 	r.Revision = 0
 	r.Status, r.Reason, r.Detail = sms.Duplicate, sms.RepeatedID, "the id was used before; nothing was submitted"
 	r.DuplicateOf = &first
-	s.tell(context.Background(), &r, r.At)
+	s.tell(context.Background(), r, r.At)
 	return r
 }
 
 // result is what every result of a command has in common.
-func (s *Submitter) result(cmd *sms.Command) sms.Result {
-	return sms.Result{
+func (s *Submitter) result(cmd *sms.Command) *sms.Result {
+	return &sms.Result{
 		CommandID:   cmd.ID,
 		Revision:    1,
 		Class:       cmd.Class,

@@ -137,7 +137,7 @@ func TestResultCarriesItsCommand(t *testing.T) {
 		cmd.Metadata, cmd.Warnings = map[string]string{"a": "b"}, []string{"colour"}
 		cmd.Trace = sms.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: "a=b"}
 		first := sms.First{Position: cmd.Source, Status: sms.Accepted}
-		results := map[string]sms.Result{
+		results := map[string]*sms.Result{
 			"submitted": l.must(t, cmd),
 			"invalid":   l.Invalid(cmd, errors.New("text: is missing; give one")),
 			"duplicate": l.Duplicate(cmd, first),

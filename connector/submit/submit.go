@@ -45,12 +45,12 @@ func New(c Config) (*Submitter, error) {
 // by the time of a submit, as nobody can be asked later what came of it. The
 // parts that follow a submitted one belong to work too: left behind they would
 // depend on the history, and a command is better whole.
-func (s *Submitter) Submit(ctx, work context.Context, cmd sms.Command, history History, guard Guard) (sms.Result, error) {
+func (s *Submitter) Submit(ctx, work context.Context, cmd *sms.Command, history History, guard Guard) (*sms.Result, error) {
 	start := time.Now()
-	work, span := s.tracing.start(work, &cmd)
+	work, span := s.tracing.start(work, cmd)
 	defer span.end()
 
-	p := s.planFor(&cmd)
+	p := s.planFor(cmd)
 	parts := p.split(history, s.config.MaxRecipients)
 	outcomes := make([]sms.Submission, 0, len(parts))
 	if p.fault != nil {
@@ -61,7 +61,7 @@ func (s *Submitter) Submit(ctx, work context.Context, cmd sms.Command, history H
 		if fits && len(mobiles) == 0 {
 			continue // nobody in it is allowed
 		}
-		j := journey{Submitter: s, cmd: &cmd, plan: &p, guard: guard, number: i, mobiles: mobiles}
+		j := journey{Submitter: s, cmd: cmd, plan: &p, guard: guard, number: i, mobiles: mobiles}
 		j.resume(&parts[i], fits)
 		if s.config.Caps != nil {
 			j.place = s.config.Caps.Queue(parts[i].Last - parts[i].First + 1) // as its intent says
@@ -69,7 +69,7 @@ func (s *Submitter) Submit(ctx, work context.Context, cmd sms.Command, history H
 		outcome, err := j.travel(ctx, work)
 		if err != nil {
 			span.fail()
-			return sms.Result{}, fmt.Errorf("submit: part %d not decided: %w", i, err)
+			return nil, fmt.Errorf("submit: part %d not decided: %w", i, err)
 		}
 		if mayHaveLeft(&outcome) {
 			ctx = work
@@ -77,10 +77,10 @@ func (s *Submitter) Submit(ctx, work context.Context, cmd sms.Command, history H
 		outcomes = append(outcomes, outcome)
 	}
 
-	r := s.sum(&cmd, &p, outcomes)
+	r := s.sum(cmd, &p, outcomes)
 	r.Trace = span.trace(cmd.Trace)
-	span.tell(&r)
-	s.tell(work, &r, start)
+	span.tell(r)
+	s.tell(work, r, start)
 	return r, nil
 }
 
