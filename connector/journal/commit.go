@@ -10,9 +10,15 @@ import (
 )
 
 const (
-	// commitPause keeps the beginnings of two commits apart. One carries
-	// everything that waits, so more of them would only cost.
-	commitPause = 5 * time.Millisecond
+	// The beginnings of two commits are kept apart, because one carries
+	// everything that waits: by the least pause where commands are few, so that
+	// none waits long, and by the longest where they are many, so that commits
+	// cost little. Each permit that the last commit gave adds to its pause, so
+	// that the pause grows to the longest above 2,000 commands a second and
+	// shrinks to the least below.
+	leastPause   = time.Millisecond
+	longestPause = 5 * time.Millisecond
+	permitPause  = time.Second / 2000
 	// againAfter is the pause before a commit that did not leave, or that was
 	// refused, is tried again.
 	againAfter = 100 * time.Millisecond
@@ -87,16 +93,16 @@ func (t *Tenure) run(ctx context.Context) {
 		case <-t.ended:
 			return
 		}
-		pause := commitPause - time.Since(t.lastBegun)
-		if err := t.commitChanges(ctx); err != nil {
+		begun := time.Now()
+		permits, err := t.commitChanges(ctx)
+		pause := min(max(leastPause, time.Duration(permits)*permitPause), longestPause) - time.Since(begun)
+		if err != nil {
 			if t.alive() != nil {
 				return
 			}
 			t.config.Log.Warn("commit not stored, trying on", "error", err)
 			pause = againAfter
 			t.poke()
-		} else {
-			pause = max(pause, commitPause-time.Since(t.lastBegun))
 		}
 		renew.Reset(t.renewal())
 		if pause > 0 && !t.sleep(pause) {
@@ -116,8 +122,9 @@ func (t *Tenure) renew() {
 	}
 }
 
-// commitChanges sends one commit of all partitions that changed.
-func (t *Tenure) commitChanges(ctx context.Context) error {
+// commitChanges sends one commit of all partitions that changed, and returns how
+// many permits it gave.
+func (t *Tenure) commitChanges(ctx context.Context) (int, error) {
 	batch := make(map[kafkaio.TopicPartition]kafkaio.Commit, len(t.ledgers))
 	t.sent = t.sent[:0]
 	for _, l := range t.ledgers {
@@ -127,10 +134,9 @@ func (t *Tenure) commitChanges(ctx context.Context) error {
 		}
 	}
 	if len(batch) == 0 {
-		return nil
+		return 0, nil
 	}
 	begun := time.Now()
-	t.lastBegun = begun
 	err := t.commit(ctx, batch)
 	t.metrics.committed(outcome(err), time.Since(begun).Seconds())
 	var refused *kafkaio.CommitRefused
@@ -138,16 +144,17 @@ func (t *Tenure) commitChanges(ctx context.Context) error {
 		for _, s := range t.sent {
 			s.ledger.unsettle()
 		}
-		return err
+		return 0, err
 	}
+	permits := 0
 	for _, s := range t.sent {
 		if refused != nil && refused.Partitions[t.command(s.ledger.partition)] != nil {
 			s.ledger.unsettle()
 			continue
 		}
-		s.ledger.settle(s, begun)
+		permits += s.ledger.settle(s, begun)
 	}
-	return err
+	return permits, err
 }
 
 // change returns what is to be committed of a partition.
@@ -183,8 +190,8 @@ func (l *Ledger) unsettle() {
 	l.mu.Unlock()
 }
 
-// settle lets go what the commit covers.
-func (l *Ledger) settle(s sentCommit, begun time.Time) {
+// settle lets go what the commit covers, and returns how much that was.
+func (l *Ledger) settle(s sentCommit, begun time.Time) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fenced, l.resumed = s.fenced, s.replay
@@ -197,4 +204,5 @@ func (l *Ledger) settle(s sentCommit, begun time.Time) {
 		n++
 	}
 	l.waiting = l.waiting[n:]
+	return n
 }

@@ -23,8 +23,7 @@ type Tenure struct {
 	ledgers  map[int]*Ledger
 
 	// The committer's alone, after the take-over.
-	lastBegun time.Time
-	sent      []sentCommit
+	sent []sentCommit
 
 	wake      chan struct{} // of size 1: something is to be committed
 	closing   chan struct{} // closed by Close
@@ -100,7 +99,7 @@ func (t *Tenure) Close(ctx context.Context) error {
 	err := t.alive()
 	for err == nil {
 		t.reached(beforeLastCommit)
-		if err = t.commitChanges(ctx); err == nil {
+		if _, err = t.commitChanges(ctx); err == nil {
 			break
 		}
 		if t.alive() != nil || ctx.Err() != nil {
