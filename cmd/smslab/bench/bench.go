@@ -33,6 +33,7 @@ var parts = []struct {
 	{"reports", (*bench).reports},
 	{"cost", (*bench).cost},
 	{"takeover", (*bench).takeOver},
+	{"rolling", (*bench).rolling},
 }
 
 // Parts lists what can be measured, in the order in which it is.
