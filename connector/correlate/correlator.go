@@ -118,7 +118,7 @@ func (c *Correlator) Ask() {
 func (c *Correlator) Run(ctx context.Context) error {
 	if c.cfg.StateDir != "" {
 		var err error
-		if c.store, err = local.OpenOn(c.cfg.fs, c.cfg.StateDir, "sendids", c.cfg.Log); err != nil {
+		if c.store, err = local.OpenOn(c.cfg.fs, c.cfg.StateDir, sendidsKind, c.cfg.Log); err != nil {
 			c.cfg.Log.Warn("the state folder cannot be used, sendids are kept in memory", "folder", c.cfg.StateDir, "error", err)
 		}
 	}
@@ -232,7 +232,7 @@ func (c *Correlator) disk() (*local.Disk, error) {
 	}
 	if c.memory == nil {
 		var err error
-		if c.memory, err = local.OpenOn(vfs.NewMem(), "", "sendids", c.cfg.Log); err != nil {
+		if c.memory, err = local.OpenOn(vfs.NewMem(), "", sendidsKind, c.cfg.Log); err != nil {
 			return nil, fmt.Errorf("sendids in memory: %w", err)
 		}
 	}

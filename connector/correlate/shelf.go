@@ -12,6 +12,10 @@ import (
 	"smsbridge/connector/local"
 )
 
+// sendidsKind: each report has its entry read and written anew. The buffer gathers the
+// writes, so that files are merged less often.
+var sendidsKind = local.Kind{Name: "sendids", Cache: 16 << 20, Buffer: 16 << 20}
+
 // shelf is what one partition of the sendids topic says, as entries in the local
 // store, for one goroutine. What is changed is in memory until save, which writes
 // it together with the position it belongs to: no crash parts the two.

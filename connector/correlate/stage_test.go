@@ -275,7 +275,7 @@ func told(events []event) []string {
 func (s *stage) want(want ...string) {
 	s.t.Helper()
 	if got := told(s.reports()); !slices.Equal(got, want) {
-		s.t.Errorf("published\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		s.t.Fatalf("published\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 

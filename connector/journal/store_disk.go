@@ -9,6 +9,9 @@ import (
 	"smsbridge/connector/local"
 )
 
+// idsKind: filters answer nearly all that is asked, so little is read.
+var idsKind = local.Kind{Name: "ids", Cache: 8 << 20, Buffer: 4 << 20}
+
 // Store keeps the remembered ids of all partitions of a process in a local
 // folder. It is a cache of the journal, nothing else: a partition of it is used
 // only after it was found to belong to the very journal that is replayed.
@@ -22,7 +25,7 @@ type Store struct {
 // OpenStore opens the store in a folder. One process too many in it remembers in
 // memory.
 func OpenStore(dir string, log *slog.Logger) (*Store, error) {
-	s, err := local.Open(dir, "ids", log)
+	s, err := local.Open(dir, idsKind, log)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 // memStore is a Store in a folder that is only in memory.
 func memStore(tb testing.TB, fs vfs.FS) *Store {
 	tb.Helper()
-	disk, err := local.OpenOn(fs, "state", "ids", slog.New(slog.DiscardHandler))
+	disk, err := local.OpenOn(fs, "state", idsKind, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}

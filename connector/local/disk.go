@@ -12,10 +12,16 @@ import (
 )
 
 const (
-	blockCache = 8 << 20 // bytes
-	filterBits = 10      // for each key: one look in a hundred in vain
-	memTable   = 4 << 20 // bytes, twice at most
+	filterBits = 10   // for each key: one look in a hundred in vain
+	openFiles  = 1000 // at most
 )
+
+// Kind says what is kept and how much memory that may take.
+type Kind struct {
+	Name   string // of its folder
+	Cache  int64  // bytes of what was read
+	Buffer int64  // bytes of what is not yet in a file; while that is written down, the same again
+}
 
 // Disk is one open folder. Writes go to DB, without a sync: a kill loses what was
 // not flushed, the latest writes first, and of a batch all or nothing. So whatever
@@ -29,12 +35,12 @@ type Disk struct {
 	failure atomic.Pointer[error]
 }
 
-func newDisk(folder string, fs vfs.FS, lock *pebble.Lock) (*Disk, error) {
+func newDisk(folder string, kind Kind, fs vfs.FS, lock *pebble.Lock) (*Disk, error) {
 	d := &Disk{lock: lock}
-	cache := pebble.NewCache(blockCache)
+	cache := pebble.NewCache(kind.Cache)
 	defer cache.Unref()
 	options := &pebble.Options{
-		FS: fs, Lock: lock, Cache: cache, MemTableSize: memTable, MaxOpenFiles: 100,
+		FS: fs, Lock: lock, Cache: cache, MemTableSize: uint64(kind.Buffer), MaxOpenFiles: openFiles,
 		FormatMajorVersion: pebble.FormatNewest,
 		DisableWAL:         true,
 		Logger:             quiet{},

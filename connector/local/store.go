@@ -22,25 +22,26 @@ const (
 // Store is a cache of one kind, in a folder of its own. It opens another Disk in
 // the place of one that failed.
 type Store struct {
-	dir, name string
-	fs        vfs.FS
-	log       *slog.Logger
+	dir  string
+	kind Kind
+	fs   vfs.FS
+	log  *slog.Logger
 
 	mu     sync.Mutex
 	disk   *Disk     // nil: could not be opened again
 	failed time.Time // when the disk failed last
 }
 
-// Open opens the store of that name under dir, which is made if it is not there.
+// Open opens the store of a kind under dir, which is made if it is not there.
 // A folder that another process uses is passed over for the next; one that cannot
 // be read is made anew.
-func Open(dir, name string, log *slog.Logger) (*Store, error) {
-	return OpenOn(vfs.Default, dir, name, log)
+func Open(dir string, kind Kind, log *slog.Logger) (*Store, error) {
+	return OpenOn(vfs.Default, dir, kind, log)
 }
 
 // OpenOn is Open on another file system, such as vfs.NewMem.
-func OpenOn(fs vfs.FS, dir, name string, log *slog.Logger) (*Store, error) {
-	s := &Store{dir: dir, name: name, fs: fs, log: log}
+func OpenOn(fs vfs.FS, dir string, kind Kind, log *slog.Logger) (*Store, error) {
+	s := &Store{dir: dir, kind: kind, fs: fs, log: log}
 	var err error
 	if s.disk, err = s.open(); err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (s *Store) Close() error {
 func (s *Store) open() (*Disk, error) {
 	var last error
 	for n := range folders {
-		folder := s.fs.PathJoin(s.dir, fmt.Sprintf("%s-%d", s.name, n))
+		folder := s.fs.PathJoin(s.dir, fmt.Sprintf("%s-%d", s.kind.Name, n))
 		if err := s.fs.MkdirAll(folder, 0o700); err != nil {
 			return nil, fmt.Errorf("local store: %w", err)
 		}
@@ -135,7 +136,7 @@ func (s *Store) secure(folder string) error {
 
 // openFolder opens what stands in a folder, or throws it away: the topic has it.
 func (s *Store) openFolder(folder string, lock *pebble.Lock) (*Disk, error) {
-	d, err := newDisk(folder, s.fs, lock)
+	d, err := newDisk(folder, s.kind, s.fs, lock)
 	if err == nil {
 		return d, nil
 	}
@@ -152,5 +153,5 @@ func (s *Store) openFolder(folder string, lock *pebble.Lock) (*Disk, error) {
 			return nil, err
 		}
 	}
-	return newDisk(folder, s.fs, lock)
+	return newDisk(folder, s.kind, s.fs, lock)
 }

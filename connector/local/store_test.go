@@ -17,7 +17,7 @@ var quietLog = slog.New(slog.DiscardHandler)
 
 func openOn(t *testing.T, fs vfs.FS) *Store {
 	t.Helper()
-	s, err := OpenOn(fs, "state", "things", quietLog)
+	s, err := OpenOn(fs, "state", Kind{"things", 1 << 20, 1 << 20}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestOneProcessTooManyIsRefused(t *testing.T) {
 	for range folders {
 		openOn(t, fs)
 	}
-	if _, err := OpenOn(fs, "state", "things", quietLog); err == nil {
+	if _, err := OpenOn(fs, "state", Kind{"things", 1 << 20, 1 << 20}, quietLog); err == nil {
 		t.Error("a folder was found")
 	}
 }
@@ -128,7 +128,7 @@ func TestFolderIsForItsOwnerAlone(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(dir, "things", quietLog)
+	s, err := Open(dir, Kind{"things", 1 << 20, 1 << 20}, quietLog)
 	if err != nil {
 		t.Fatal(err)
 	}
