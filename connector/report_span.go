@@ -4,11 +4,11 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"smsbridge/codec/sms"
+	"smsbridge/connector/submit"
 )
 
 // span puts a delivery report into the trace of its command, from the receipt of
@@ -18,10 +18,7 @@ func (e *events) span(r sms.Report) {
 	if e.tracer == nil || r.Origin == nil || r.Origin.Trace.Parent == "" {
 		return
 	}
-	of := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{
-		"traceparent": r.Origin.Trace.Parent, "tracestate": r.Origin.Trace.State,
-	})
-	_, span := e.tracer.Start(of, "send "+e.topics.Reports,
+	_, span := e.tracer.Start(submit.Continue(context.Background(), r.Origin.Trace), "send "+e.topics.Reports,
 		trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithTimestamp(r.ReceivedAt),
 		trace.WithAttributes(

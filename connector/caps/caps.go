@@ -76,9 +76,9 @@ func New(c Config) (*Caps, error) {
 func Span(perMinute, perDay int) time.Duration {
 	switch {
 	case perDay > 0:
-		return day + longestAttempt
+		return day.length + longestAttempt
 	case perMinute > 0:
-		return minute + longestAttempt
+		return minute.length + longestAttempt
 	default:
 		return 0
 	}

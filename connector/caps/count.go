@@ -36,10 +36,10 @@ const longestAttempt = 15 * time.Minute
 func newCount(group string, perMinute, perDay int) *count {
 	c := &count{group: group, open: make(map[command][]attempt)}
 	if perMinute > 0 {
-		c.windows = append(c.windows, newWindow(perMinute, minute, minuteGrain))
+		c.windows = append(c.windows, newWindow(perMinute, minute))
 	}
 	if perDay > 0 {
-		c.windows = append(c.windows, newWindow(perDay, day, dayGrain))
+		c.windows = append(c.windows, newWindow(perDay, day))
 	}
 	return c
 }

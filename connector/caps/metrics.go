@@ -21,10 +21,7 @@ func (c *Caps) Standing() []Cap {
 	defer c.mu.Unlock()
 	list := make([]Cap, len(c.count.windows))
 	for i, w := range c.count.windows {
-		list[i] = Cap{Per: "minute", Limit: w.limit, Used: w.limit - w.left(time.Now()) + c.count.opened}
-		if w.grain == dayGrain {
-			list[i].Per = "day"
-		}
+		list[i] = Cap{Per: w.name, Limit: w.limit, Used: w.limit - w.left(time.Now()) + c.count.opened}
 	}
 	return list
 }

@@ -2,26 +2,29 @@ package caps
 
 import "time"
 
-// The windows, and how exactly they slide.
-const (
-	minute      = time.Minute
-	minuteGrain = time.Second
-	day         = 24 * time.Hour
-	dayGrain    = time.Minute
+// span is what a cap counts over, and how exactly that slides.
+type span struct {
+	name          string
+	length, grain time.Duration
+}
+
+var (
+	minute = span{"minute", time.Minute, time.Second}
+	day    = span{"day", 24 * time.Hour, time.Minute}
 )
 
 // window adds up what was counted in a span that ends now. What is counted stays
 // for the span and up to one grain longer.
 type window struct {
+	span
 	limit int
-	grain time.Duration
 	sums  []int // a ring, by number of the grain
 	last  int64 // number of the grain that was looked at last
 	total int
 }
 
-func newWindow(limit int, span, grain time.Duration) *window {
-	return &window{limit: limit, grain: grain, sums: make([]int, span/grain+1)}
+func newWindow(limit int, of span) *window {
+	return &window{span: of, limit: limit, sums: make([]int, of.length/of.grain+1)}
 }
 
 // add counts n at a time; of a time to come, now.

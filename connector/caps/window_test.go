@@ -7,20 +7,17 @@ import (
 
 func TestWindowNeverForgetsTooSoonAndSoonEnough(t *testing.T) {
 	t.Parallel()
-	for name, of := range map[string]struct{ span, grain time.Duration }{
-		"minute": {minute, minuteGrain},
-		"day":    {day, dayGrain},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, of := range []span{minute, day} {
+		t.Run(of.name, func(t *testing.T) {
 			t.Parallel()
 			for shift := time.Duration(0); shift < 2*of.grain; shift += of.grain / 7 { // wherever in a grain it begins
-				w := newWindow(10, of.span, of.grain)
+				w := newWindow(10, of)
 				at := time.Unix(1_800_000_000, 0).Add(shift)
 				w.add(at, at, 10)
-				if left := w.left(at.Add(of.span)); left != 0 {
+				if left := w.left(at.Add(of.length)); left != 0 {
 					t.Errorf("shift %s: %d left when the span is just over", shift, left)
 				}
-				if left := w.left(at.Add(of.span + of.grain)); left != 10 {
+				if left := w.left(at.Add(of.length + of.grain)); left != 10 {
 					t.Errorf("shift %s: %d left a grain later", shift, left)
 				}
 			}
@@ -30,7 +27,7 @@ func TestWindowNeverForgetsTooSoonAndSoonEnough(t *testing.T) {
 
 func TestWindowSlidesOverTheBordersOfTheCalendar(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10, minute, minuteGrain)
+	w := newWindow(10, minute)
 	border := time.Unix(1_800_000_000, 0).Truncate(time.Minute)
 	w.add(border.Add(-time.Second), border.Add(-time.Second), 10)
 	if left := w.left(border.Add(time.Second)); left != 0 {
@@ -40,7 +37,7 @@ func TestWindowSlidesOverTheBordersOfTheCalendar(t *testing.T) {
 
 func TestWindowOfAClockThatIsPutBackForgetsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10, minute, minuteGrain)
+	w := newWindow(10, minute)
 	now := time.Unix(1_800_000_000, 0)
 	w.add(now, now, 4)
 	w.add(now.Add(-time.Hour), now.Add(-time.Hour), 3)
@@ -54,7 +51,7 @@ func TestWindowOfAClockThatIsPutBackForgetsNothing(t *testing.T) {
 
 func TestWindowTakesThePastAtItsTimeAndTheFutureAsNow(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10, minute, minuteGrain)
+	w := newWindow(10, minute)
 	now := time.Unix(1_800_000_000, 0)
 	w.add(now, now.Add(-50*time.Second), 1)
 	w.add(now, now.Add(-90*time.Second), 2) // long over

@@ -30,6 +30,15 @@ func newTracing(t trace.Tracer, group string) tracing {
 	return tracing{t, group}
 }
 
+// Continue makes the trace that came with a command the one of ctx. Without one
+// it returns ctx.
+func Continue(ctx context.Context, t sms.Trace) context.Context {
+	if t.Parent == "" {
+		return ctx
+	}
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": t.Parent, "tracestate": t.State})
+}
+
 // span is the span of a command; its zero value is none.
 type span struct{ trace.Span }
 
@@ -38,12 +47,7 @@ func (t tracing) start(ctx context.Context, cmd *sms.Command) (context.Context, 
 	if t.tracer == nil {
 		return ctx, span{}
 	}
-	if parent := cmd.Trace; parent.Parent != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
-			"traceparent": parent.Parent, "tracestate": parent.State,
-		})
-	}
-	ctx, s := t.tracer.Start(ctx, "process "+cmd.Source.Topic,
+	ctx, s := t.tracer.Start(Continue(ctx, cmd.Trace), "process "+cmd.Source.Topic,
 		trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(
 			semconv.MessagingSystemKafka,
