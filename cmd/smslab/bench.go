@@ -18,6 +18,7 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 	var o bench.Options
 	fs.BoolVar(&o.Short, "short", false, "a quick look, with rough numbers")
 	fs.IntVar(&o.Rounds, "rounds", 3, "of each contender, in turns")
+	fs.IntVar(&o.IDs, "ids", 0, "to be remembered where that is measured; 0: a million")
 	fs.Func("only", "what to measure, comma-separated: "+strings.Join(bench.Parts(), ","), func(list string) error {
 		for name := range strings.SplitSeq(list, ",") {
 			if !slices.Contains(bench.Parts(), name) {

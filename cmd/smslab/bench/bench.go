@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Short  bool     // a quick look: fewer rounds, each shorter
 	Rounds int      // of each contender
+	IDs    int      // remembered, where that is measured; 0: a million
 	Only   []string // of Parts; none: all
 }
 
@@ -33,6 +34,7 @@ var parts = []struct {
 	{"reports", (*bench).reports},
 	{"cost", (*bench).cost},
 	{"takeover", (*bench).takeOver},
+	{"ids", (*bench).ids},
 	{"rolling", (*bench).rolling},
 }
 

@@ -9,7 +9,7 @@ import (
 // however many commands wait behind it.
 func (b *bench) cost(ctx context.Context) error {
 	const few, most = 10_000, 1.25 // most is what counts as the same, on a machine with other work
-	many := int(300_000 * b.scale)
+	many := int(1_000_000 * b.scale)
 	measured := func(partitions, waiting int) (float64, error) {
 		var cpu []float64
 		for range b.Rounds {

@@ -83,7 +83,7 @@ func waiting(ctx context.Context, setup lab.Setup, n int) (stage *lab.Stage, cou
 		return nil, nil, nil, err
 	}
 	strike = func() { client.Close(); stage.Strike() }
-	if err := preload(ctx, client, n); err != nil {
+	if err := preload(ctx, client, 0, n); err != nil {
 		strike()
 		return nil, nil, nil, err
 	}
@@ -107,9 +107,10 @@ func between(ctx context.Context, counter *kadm.Client, topic string, first, las
 	}, nil
 }
 
-func preload(ctx context.Context, client *kgo.Client, n int) error {
+// preload writes the commands of these numbers.
+func preload(ctx context.Context, client *kgo.Client, from, to int) error {
 	failed := make(chan error, 1) // of the first that fails
-	for i := range n {
+	for i := from; i < to; i++ {
 		_, key, value := command(i)
 		client.Produce(ctx, &kgo.Record{Key: []byte(key), Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
@@ -140,9 +141,8 @@ type mark struct {
 
 // reach waits until so many results are there. process may be nil when they are.
 func reach(ctx context.Context, admin *kadm.Client, topic string, count int, process *lab.Process) (mark, error) {
-	const patience = 2 * time.Minute
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s has less than %d records after %v", topic, count, patience))
-	defer cancel()
+	const patience = 2 * time.Minute // without a new one
+	var last mark
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -159,6 +159,12 @@ func reach(ctx context.Context, admin *kadm.Client, topic string, count int, pro
 					m.cpu, err = process.CPU()
 				}
 				return m, err
+			}
+			if m.count > last.count || last.at.IsZero() {
+				last = m
+			}
+			if m.at.Sub(last.at) > patience {
+				return mark{}, fmt.Errorf("%s has %d records of %d, and none was added for %v", topic, m.count, count, patience)
 			}
 		}
 		if process != nil && process.Unasked() != nil {

@@ -67,6 +67,7 @@ type Connector struct {
 	Name    string
 	Admin   string // address
 	Push    string // address
+	State   string // folder
 	program Program
 }
 
@@ -183,13 +184,13 @@ func (s *Stage) connector(i int) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Connector{Name: "connector-" + strconv.Itoa(i+1), Push: push, Admin: admin}
+	c := &Connector{Name: "connector-" + strconv.Itoa(i+1), Push: push, Admin: admin, State: s.Dir + "/state-" + strconv.Itoa(i+1)}
 	settings := map[string]string{
 		"KAFKA_GROUP": s.Group, "TOPIC_PREFIX": s.Topics.Prefix, "KAFKA_SESSION_TIMEOUT": s.Session.String(),
 		"PROVIDER_NAME": AccountName, "PROVIDER_PASSWORD": AccountPassword, "PROVIDER_SIGNATURE": "Lab",
 		"PROVIDER_MAX_IN_FLIGHT": strconv.Itoa(s.InFlight),
 		"PUSH_LISTEN":            push, "PUSH_AUTH": "static", "PUSH_NAME": pushName, "PUSH_PASSWORD": pushPassword,
-		"MO_SYSTEM_EXTENSION_LENGTH": "3", "ADMIN_LISTEN": admin, "STATE_DIR": s.Dir + "/state-" + strconv.Itoa(i+1),
+		"MO_SYSTEM_EXTENSION_LENGTH": "3", "ADMIN_LISTEN": admin, "STATE_DIR": c.State,
 	}
 	if n := len(s.Roles); n > 0 {
 		settings["ROLES"] = s.Roles[i%n]
