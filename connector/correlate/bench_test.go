@@ -4,7 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -42,7 +45,8 @@ func numbered(n int) string { return fmt.Sprintf("20260102110405%012d", n) }
 // and its sendid looked up among many, the event and what was seen are made, and
 // what was seen is read back into the store. ns/op is for one report.
 func BenchmarkReports(b *testing.B) {
-	store, err := local.Open(b.TempDir(), "sendids", slog.New(slog.DiscardHandler))
+	folder := b.TempDir()
+	store, err := local.Open(folder, "sendids", slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -70,7 +74,7 @@ func BenchmarkReports(b *testing.B) {
 			m := SentRecord(sendidsTopic, Sent{SendID: numbered(n), Recipients: 1, Origin: sms.Origin{
 				CommandID: fmt.Sprint("order-", n), Command: sms.Position{Topic: "sms.commands", Partition: 3, Offset: int64(n)},
 				Key: []byte("customer"), Class: sms.OTP, Metadata: map[string]string{"tenant": "a"}, SubmittedAt: time.Now(),
-				Trace: sms.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+				Trace: sms.Trace{Parent: fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64(), rand.Uint64())}, // does not compress
 			}})
 			_, _ = out.Produce(b.Context(), m)
 			n++
@@ -81,6 +85,7 @@ func BenchmarkReports(b *testing.B) {
 	runtime.GC()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
+	size := sizeOf(b, folder)
 	b.ResetTimer()
 	before := cpu()
 	n, offset := 0, int64(0)
@@ -102,6 +107,7 @@ func BenchmarkReports(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/(cpu()-before).Seconds(), "reports/s/core")
 	b.ReportMetric(float64(memory.HeapInuse)/(1<<20), "MB")
+	b.ReportMetric(float64(size)/float64(*benchSendids), "disk-B/sendid")
 }
 
 // cpu is what the process has used: on a busy machine the only time that counts.
@@ -109,6 +115,24 @@ func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func sizeOf(b *testing.B, folder string) (bytes int64) {
+	b.Helper()
+	err := filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes
 }
 
 func readBack(b *testing.B, p *partition, out *swallow) {
