@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"smsbridge/connector/correlate"
 	"smsbridge/connector/push"
 	"smsbridge/connector/telemetry"
 )
@@ -88,11 +89,21 @@ func (c *Connector) ready() error {
 
 func (c *Connector) reportStatus() *telemetry.Reports {
 	status := c.correlator.Status()
-	r := &telemetry.Reports{Halted: telemetry.Text(status.Halted), Partitions: make([]telemetry.ReportPartition, len(status.Partitions))}
+	r := &telemetry.Reports{
+		Halted: telemetry.Text(status.Halted), Partitions: make([]telemetry.ReportPartition, len(status.Partitions)),
+		Published: delay(status.Published), Final: delay(status.Final),
+	}
 	for i, p := range status.Partitions {
 		r.Partitions[i] = telemetry.ReportPartition{
 			Partition: p.Partition, Lag: p.Lag, Parked: p.Parked, Restoring: p.Restore, Halted: telemetry.Text(p.Halted),
 		}
 	}
 	return r
+}
+
+func delay(d correlate.Delay) *telemetry.Delay {
+	if d.Reports == 0 {
+		return nil
+	}
+	return &telemetry.Delay{Reports: d.Reports, P50: d.P50.Milliseconds(), P99: d.P99.Milliseconds()}
 }

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -197,4 +198,27 @@ func (l *lab) pushed(to string, form url.Values) int {
 	}
 	defer res.Body.Close()
 	return res.StatusCode
+}
+
+func TestStatusTellsHowLongReportsTake(t *testing.T) {
+	l, w := newLab(t), newWatch(t)
+	l.produce(command("c1", "k", ""))
+	pushURL, _ := l.start(w.over)
+	result := l.read(testTopics.Results, 1)[0]
+	l.push(pushURL+"report", url.Values{
+		"sendid": {decodeEvent(t, result).MessageID}, "mobile": {"13800000000"}, "state": {"DELIVRD"}, "time": {"2026-01-01 8:00:00"},
+	}, http.StatusOK)
+	eventually(t, func() error {
+		_, body := w.get("/api/status")
+		var told struct {
+			Reports struct{ Published, Final struct{ Reports int } }
+		}
+		if err := json.Unmarshal([]byte(body), &told); err != nil {
+			return err
+		}
+		if told.Reports.Published.Reports != 1 || told.Reports.Final.Reports != 1 {
+			return fmt.Errorf("no delay of one report: %s", body)
+		}
+		return nil
+	})
 }

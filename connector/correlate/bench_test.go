@@ -4,8 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +46,8 @@ func numbered(n int) string { return fmt.Sprintf("20260102110405%012d", n) }
 // what was seen is read back into the store. ns/op is for one report. Where reports
 // come in no order, each has its block of entries read.
 func BenchmarkReports(b *testing.B) {
-	store, err := local.Open(b.TempDir(), sendidsKind, slog.New(slog.DiscardHandler))
+	folder := b.TempDir()
+	store, err := local.Open(folder, sendidsKind, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -71,13 +75,15 @@ func BenchmarkReports(b *testing.B) {
 			m := SentRecord(sendidsTopic, Sent{SendID: numbered(n), Recipients: 1, Origin: sms.Origin{
 				CommandID: fmt.Sprint("order-", n), Command: sms.Position{Topic: "sms.commands", Partition: 3, Offset: int64(n)},
 				Key: []byte("customer"), Class: sms.OTP, Metadata: map[string]string{"tenant": "a"}, SubmittedAt: time.Now(),
-				Trace: sms.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+				Trace: sms.Trace{Parent: fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64(), rand.Uint64())}, // does not compress
 			}})
 			_, _ = out.Produce(b.Context(), m)
 			n++
 		}
 		readBack(b, p, out)
 	}
+	store.Flush()
+	perSendid := float64(sizeOf(b, folder)) / float64(*benchSendids)
 	offset := int64(0)
 	half := *benchSendids / 2
 	for _, order := range []struct {
@@ -109,6 +115,7 @@ func BenchmarkReports(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/(cpu()-before).Seconds(), "reports/s/core")
 			b.ReportMetric(float64(resident())/1e6, "MB")
+			b.ReportMetric(perSendid, "disk-B/sendid")
 		})
 	}
 }
@@ -126,6 +133,24 @@ func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func sizeOf(b *testing.B, folder string) (bytes int64) {
+	b.Helper()
+	err := filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes
 }
 
 func readBack(b *testing.B, p *partition, out *swallow) {

@@ -17,6 +17,8 @@ type metrics struct {
 	deadLetters metric.Int64Counter
 	losses      metric.Int64Counter
 	delay       metric.Float64Histogram
+	latest      delays // the same, for people
+	final       delays // from a submit to its final report
 	by          [len(correlations)]metric.MeasurementOption
 }
 
@@ -42,7 +44,7 @@ func (c *Correlator) newMetrics(meter metric.Meter) (*metrics, error) {
 		metric.WithDescription("Records, or batches of them, that an internal topic does not have any more, or not readably. Above 0: see the log."))
 	m.delay, errs[4] = meter.Float64Histogram("smsbridge.correlate.delay", metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 60, 600, 3600),
-		metric.WithDescription("From the receipt of a push to its reports being durable, waits for its sendid included."))
+		metric.WithDescription("From the receipt of a push to its reports being durable, waits for its sendid included; orphans are not."))
 	parked, err := meter.Int64ObservableGauge("smsbridge.correlate.parked", metric.WithUnit("{push}"),
 		metric.WithDescription("Pushes that wait for their sendid, by partition. Only the owner tells."))
 	errs[5] = err
@@ -91,9 +93,13 @@ func (m *metrics) published(ctx context.Context, o *output) {
 	if o.deadLetters > 0 {
 		m.deadLetters.Add(ctx, o.deadLetters)
 	}
-	for _, at := range o.received {
-		m.delay.Record(ctx, max(0, time.Since(at).Seconds()))
+	took := make([]time.Duration, len(o.received))
+	for i, at := range o.received {
+		took[i] = max(0, time.Since(at))
+		m.delay.Record(ctx, took[i].Seconds())
 	}
+	m.latest.add(took)
+	m.final.add(o.final)
 }
 
 func (m *metrics) lost(ctx context.Context, what string) {

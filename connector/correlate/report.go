@@ -23,7 +23,8 @@ type output struct {
 	counts      [4]int64 // by correlations
 	unreported  int64
 	deadLetters int64
-	received    []time.Time // of the pushes
+	received    []time.Time     // of the pushes whose command is known
+	final       []time.Duration // from a submit to its final report
 }
 
 var correlations = [...]sms.Correlation{sms.Matched, sms.Inferred, sms.Orphan}
@@ -43,8 +44,10 @@ func (p *partition) match(out *output, e *entry, push *pushed) error {
 		return err
 	}
 	mobiles := p.report(out, push, e.revision(digestOf(p.c.cfg.NumberKey, push)), s.correlation(), s.origin())
+	out.received = append(out.received, push.ReceivedAt)
 	if m, ok := p.seen(e, push, mobiles); ok {
 		out.add(m)
+		out.final = append(out.final, max(0, push.ReceivedAt.Sub(later(s.SubmittedAt, s.SendAt))))
 	}
 	return nil
 }
@@ -82,7 +85,6 @@ func (p *partition) report(out *output, push *pushed, revision int, how sms.Corr
 		mobiles = append(mobiles, mobile)
 	}
 	out.counts[slices.Index(correlations[:], how)] += int64(len(mobiles))
-	out.received = append(out.received, push.ReceivedAt)
 	return mobiles
 }
 

@@ -3,6 +3,8 @@ package correlate
 // Status is what the correlator is at.
 type Status struct {
 	Halted     string // why nothing is correlated; empty: it is
+	Published  Delay  // from the receipt of a push to its reports being durable, of those with a command
+	Final      Delay  // from the submit, or when it was to be sent, to the receipt of its final report
 	Partitions []PartitionStatus
 }
 
@@ -17,7 +19,7 @@ type PartitionStatus struct {
 
 // Status tells how far the partitions of this process have got.
 func (c *Correlator) Status() Status {
-	var s Status
+	s := Status{Published: c.metrics.latest.told(), Final: c.metrics.final.told()}
 	if reason := c.halted.Load(); reason != nil {
 		s.Halted = *reason
 	}

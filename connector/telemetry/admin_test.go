@@ -106,11 +106,14 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		a.Status = func() Status {
 			return Status{
 				Version: "1.2.3", Instance: "i-1", Account: "shop", StartedAt: Time(at),
-				Line:       &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
-				Balance:    &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
-				Caps:       []Cap{{Per: "day", Limit: 1000, Used: 12}},
-				Held:       []Held{{Class: "marketing", Since: Time(at)}},
-				Reports:    &Reports{Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}}},
+				Line:    &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
+				Balance: &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
+				Caps:    []Cap{{Per: "day", Limit: 1000, Used: 12}},
+				Held:    []Held{{Class: "marketing", Since: Time(at)}},
+				Reports: &Reports{
+					Published:  &Delay{Reports: 3, P50: 4, P99: 2300},
+					Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}},
+				},
 				Spool:      &Spool{Bytes: 700, MaxBytes: 1000, Waiting: 2, OldestAt: Time(at), Failing: "the spool is full"},
 				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Oldest: Time(at), Reason: "journal_end_lost", Detail: "it ends at 7", Remedy: "look"}},
 				Outcomes:   []Outcome{{Status: "accepted", Count: 5}, {Status: "expired", Reason: "rate_limited", Count: 1}},
@@ -128,7 +131,7 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		"caps":[{"per":"day","limit":1000,"used":12}],
 		"spool":{"bytes":700,"max_bytes":1000,"waiting":2,"oldest_at":"2026-03-03T21:06:07.089Z","set_aside":0,"failing":"the spool is full","blocked":null},
 		"held":[{"class":"marketing","since":"2026-03-03T21:06:07.089Z"}],
-		"reports":{"halted":null,"partitions":[{"partition":1,"lag":5,"parked":2,"restoring":9,"halted":"newer"}]},
+		"reports":{"halted":null,"published":{"reports":3,"p50_ms":4,"p99_ms":2300},"final":null,"partitions":[{"partition":1,"lag":5,"parked":2,"restoring":9,"halted":"newer"}]},
 		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"oldest":"2026-03-03T21:06:07.089Z",
 			"reason":"journal_end_lost","detail":"it ends at 7","remedy":"look"}],
 		"outcomes":[{"status":"accepted","reason":null,"count":5},{"status":"expired","reason":"rate_limited","count":1}],"problems":[],

@@ -45,7 +45,10 @@ func TestPageInChromium(t *testing.T) {
 			s := night(now)
 			s.Line, s.Balance.Level, s.Balance.Amount = &Line{State: "open", Since: s.StartedAt}, "ok", "104211"
 			s.Partitions = []Partition{{Partition: 0, Lag: 2, InFlight: 2, Watermark: 1}, {Partition: 3, Watermark: 1000}}
-			s.Reports = &Reports{Partitions: []ReportPartition{{Partition: 0, Lag: 3, Parked: 17}}}
+			s.Reports = &Reports{
+				Published: &Delay{Reports: 1024, P50: 6, P99: 1480}, Final: &Delay{Reports: 1007, P50: 4120, P99: 392_000},
+				Partitions: []ReportPartition{{Partition: 0, Lag: 3, Parked: 17}},
+			}
 			return s
 		}
 	})
@@ -57,7 +60,7 @@ func TestPageInChromium(t *testing.T) {
 			"Line held: insufficient_balance", "Top up the account. Commands wait, none is lost.", "Partition 3 halted", "smsbridge journal accept-loss",
 			"Not ready: kafka: 3 brokers, none answers", "1204", "7m", "48211", "Delivery reports of partition 1 halted: the sendids topic was made anew", "kafka is not usable",
 		}},
-		"calm": {calm, []string{"All is well here.", "104211"}},
+		"calm": {calm, []string{"All is well here.", "104211", "1.4s", "4.1s", "6m32s"}},
 	} {
 		server := httptest.NewServer(c.admin.Handler())
 		defer server.Close()

@@ -106,6 +106,20 @@ func describeRecord(r slog.Record) string {
 
 var _ slog.Handler = (*watched)(nil)
 
+// took says a number of milliseconds, as coarse as people want it.
+func took(ms int64) string {
+	switch d := time.Duration(ms) * time.Millisecond; {
+	case d < time.Millisecond:
+		return "under 1ms"
+	case d < time.Second:
+		return d.String()
+	case d < time.Minute:
+		return d.Truncate(100 * time.Millisecond).String()
+	default:
+		return d.Truncate(time.Second).String()
+	}
+}
+
 // since says how long ago something was, as people say it at night.
 func since(t, now Time) string {
 	if time.Time(t).IsZero() {

@@ -32,8 +32,18 @@ type Outcome struct {
 
 // Reports is how far this process has got with delivery reports.
 type Reports struct {
-	Halted     Text              `json:"halted"` // why none are correlated
+	Halted     Text              `json:"halted"`    // why none are correlated
+	Published  *Delay            `json:"published"` // from the provider's push to its reports being published, of those with a command
+	Final      *Delay            `json:"final"`     // from the submit, or when it was to be sent, to the final report
 	Partitions []ReportPartition `json:"partitions"`
+}
+
+// Delay is how long the latest reports took: the last 1,024 of the last five
+// minutes. It is null where there were none.
+type Delay struct {
+	Reports int   `json:"reports"`
+	P50     int64 `json:"p50_ms"` // half of them took no longer
+	P99     int64 `json:"p99_ms"`
 }
 
 // ReportPartition is how far one partition of the pushes has got.
