@@ -24,7 +24,8 @@ func (c *Caps) CatchUp(ctx context.Context) error {
 	start := time.Now()
 	f := &kafkaio.Follower{
 		Client: c.config.Client, Topic: c.config.Journal, Take: func(rec *kafkaio.Record) { c.take(fresh, rec) },
-		From: start.Add(-Span(c.config.PerMinute, c.config.PerDay)),
+		From:    start.Add(-Span(c.config.PerMinute, c.config.PerDay)),
+		Damaged: func(err *kafkaio.BatchError) { c.config.Log.Error(uncounted, "error", err) },
 	}
 	if err := f.CatchUp(ctx); err != nil {
 		return err
@@ -95,11 +96,14 @@ func (c *Caps) grown() bool {
 	return grown
 }
 
+// uncounted: the owner of the partition halts by what cannot be read, and it alone.
+const uncounted = "part of the journal cannot be read and is not counted for the caps"
+
 // take takes up a record of the journal.
 func (c *Caps) take(count *count, rec *kafkaio.Record) {
 	e, err := journal.ReadEntry(rec.Value)
-	if err != nil { // its partition's owner halts by it
-		c.config.Log.Error("a record of the journal is not counted for the caps", "partition", rec.Partition, "offset", rec.Offset, "error", err)
+	if err != nil {
+		c.config.Log.Error(uncounted, "partition", rec.Partition, "offset", rec.Offset, "error", err)
 		return
 	}
 	c.mu.Lock()

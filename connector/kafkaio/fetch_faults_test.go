@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -178,6 +179,39 @@ func TestADamagedBatchIsFetchedAgainThenToldThenSkipped(t *testing.T) {
 	f.Skip(batch.Next)
 	if got := readUntil(t, f, 3); len(got) != 1 || got[0].Offset != 2 {
 		t.Fatalf("after the skip: %+v", got)
+	}
+}
+
+func TestAFollowerPassesADamagedBatchWhereItMay(t *testing.T) {
+	t.Parallel()
+	fake := startFake(t, kfake.SeedTopics(1, "t"))
+	cl := newKgo(t, fake.ListenAddrs())
+	for i := range 3 {
+		produceAll(t, cl, numbered("t", i, i+1)...)
+	}
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		set := setOf(recordsAt("0"), recordsAt("1").at(1), recordsAt("2").at(2))
+		one := len(set) / 3
+		set[2*one-1] ^= 1
+		asked := int(req.(*kmsg.FetchRequest).Topics[0].Partitions[0].FetchOffset)
+		return fetchResponse(req, set[asked*one:]), nil, true
+	})
+	c := openClient(t, fake.ListenAddrs())
+	for name, may := range map[string]bool{"may": true, "may not": false} {
+		var h heard
+		var damaged []int64
+		f := Follower{Client: c, Topic: "t", Take: h.take}
+		if may {
+			f.Damaged = func(err *BatchError) { damaged = append(damaged, err.Offset) }
+		}
+		err := f.CatchUp(t.Context())
+		if batch, told := errors.AsType[*BatchError](err); told == may || told && batch.Offset != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if may && (h.String() != "map[0:[0 2]]" || !slices.Equal(damaged, []int64{1})) {
+			t.Errorf("took %s, damaged %v", &h, damaged)
+		}
 	}
 }
 

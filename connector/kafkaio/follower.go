@@ -17,6 +17,10 @@ type Follower struct {
 	From   time.Time     // what the topic's time index places before it is left out; zero: nothing is
 	Take   func(*Record) // in the order of each partition; several at once for several partitions
 
+	// Damaged hears of a batch that cannot be read, which is then passed over.
+	// Without it such a batch ends the following.
+	Damaged func(*BatchError)
+
 	sources []*Fetcher
 	ended   chan struct{} // closed when Run returns
 
@@ -136,6 +140,11 @@ func (f *Follower) next(ctx context.Context, partition int) error {
 	records, err := f.sources[partition].Next(ctx)
 	for i := range records {
 		f.Take(&records[i])
+	}
+	if damaged, ok := errors.AsType[*BatchError](err); ok && f.Damaged != nil {
+		f.Damaged(damaged)
+		f.sources[partition].Skip(damaged.Next)
+		err = nil
 	}
 	f.noteTaken(partition)
 	return err
