@@ -68,10 +68,8 @@ func TestEveryAlertFiresByItsCauseAndEveryPanelHasData(t *testing.T) {
 	s.provoke("SmsbridgeBalanceLow", func(int) { s.send(10, "13800000001", "fine") })
 	s.provoke("SmsbridgeRefused", func(int) { s.send(10, "13800000001", "casino") })
 	s.provoke("SmsbridgeDeadLetters", func(i int) { s.recorder.Send(t.Context(), trial.Command{Key: fmt.Sprint(i)}, []byte("no json")) })
-	s.provoke("SmsbridgePushRefused", func(int) { s.push("report", false) })
-	for range 8 { // partitions other than the halted one have some
-		s.push("report", true)
-	}
+	s.provoke("SmsbridgePushRefused", func(int) { s.push(s.strange(), false) })
+	s.report(20) // partitions other than the halted one have some
 	s.faults(map[string]any{"drop": 0.3})
 	s.provoke("SmsbridgeUnknown", func(int) { s.send(3, "13800000001", "lost") })
 	s.panels()
@@ -84,7 +82,7 @@ func TestEveryAlertFiresByItsCauseAndEveryPanelHasData(t *testing.T) {
 	s.provoke("SmsbridgeLineHeld", func(int) { s.send(1, "13800000001", "held") })
 	s.stage.Broker.Kill()
 	s.provoke("SmsbridgeKafkaAway", func(int) {})
-	s.provoke("SmsbridgeSpoolFails", func(int) { s.push("report", true) })
+	s.provoke("SmsbridgeSpoolFails", func(int) { s.push(s.strange(), true) })
 	s.provoke("SmsbridgeNotReady", func(int) {})
 	connector.Process.Kill()
 	s.provoke("SmsbridgeDown", func(int) {})
@@ -191,10 +189,28 @@ func (s *scene) send(n int, to, text string) {
 	}
 }
 
-func (s *scene) push(kind string, genuine bool) {
+// strange is a sendid that nobody knows.
+func (s *scene) strange() string {
 	s.pushes++
-	_, err := s.stage.Connectors[0].Forge(s.t.Context(), kind, lab.PushForm(genuine, url.Values{
-		"sendid": {fmt.Sprintf("20260101%018d", s.pushes)}, "time": {"2026-01-01 00:00:00"}, "mobile": {"13800000001"}, "state": {"DELIVRD"},
+	return fmt.Sprintf("20260101%018d", s.pushes)
+}
+
+// report pushes the delivery of the first texts that were accepted.
+func (s *scene) report(n int) {
+	s.t.Helper()
+	submits, _, err := s.stage.Provider.Ledger(s.t.Context())
+	s.must(err)
+	for _, submit := range submits {
+		if submit.SendID != "" && n > 0 {
+			s.push(submit.SendID, true)
+			n--
+		}
+	}
+}
+
+func (s *scene) push(sendid string, genuine bool) {
+	_, err := s.stage.Connectors[0].Forge(s.t.Context(), "report", lab.PushForm(genuine, url.Values{
+		"sendid": {sendid}, "time": {"2026-01-01 00:00:00"}, "mobile": {"13800000001"}, "state": {"DELIVRD"},
 	}))
 	s.must(err)
 }
