@@ -132,7 +132,7 @@ func always(said string) func(p *peer) {
 func newClient(tb testing.TB, url string, change ...func(*Config)) *Client {
 	tb.Helper()
 	cfg := Config{
-		URL: url, Timeout: 10 * time.Second, MaxInFlight: 64,
+		URL: url, Timeout: time.Minute, MaxInFlight: 64, // a machine may be busy with other tests
 		Name: func() string { return "canaryname" }, Password: func() string { return canaryPassword },
 	}
 	for _, c := range change {
