@@ -138,7 +138,7 @@ func (l *Ledger) resultAt(ctx context.Context, at int64) (kafkaio.Message, error
 	if err != nil || r.kind != final {
 		return kafkaio.Message{}, fmt.Errorf("journal: no result at position %d (%w)", at, err)
 	}
-	return r.message, nil
+	return r.unpack(), nil
 }
 
 var errGone = errors.New("no record stands there any more")

@@ -64,10 +64,11 @@ type record struct {
 	names int64 // -1: none
 	came  sms.Submission
 
-	status   sms.Status // final
-	sent     []int      // final: parts that it tells as accepted or unknown
-	revision int        // final
-	message  kafkaio.Message
+	status   sms.Status      // final
+	sent     []int           // final: parts that it tells as accepted or unknown
+	revision int             // final
+	message  kafkaio.Message // of one that is to be written
+	packed   []byte          // the same of one that was read: a take-over reads many and needs few of them
 
 	sendid   string    // evidence
 	taken    time.Time // evidence: when the provider accepted the part
@@ -231,7 +232,7 @@ func decode(value []byte) (record, error) {
 		for range d.length() {
 			r.sent = append(r.sent, d.small())
 		}
-		d.message(&r.message)
+		r.packed = d.packedMessage()
 	case adopted:
 		r.from = d.text()
 	case pardoned:
@@ -348,7 +349,27 @@ func (d *decoder) outcome(r *record) {
 	r.part, r.first, r.last = s.Part, s.First, s.Last
 }
 
-func (d *decoder) message(m *kafkaio.Message) {
+// packedMessage finds out where a message ends.
+func (d *decoder) packedMessage() []byte {
+	from := d.rest
+	d.take(d.length()) // topic
+	d.int()            // partition
+	d.bool()
+	d.take(d.length()) // key
+	d.take(d.length()) // value
+	for range d.length() {
+		d.take(d.length())
+		d.take(d.length())
+		if d.err != nil { // there is at most one header for each byte that is left
+			return nil
+		}
+	}
+	return from[:len(from)-len(d.rest)]
+}
+
+// unpack returns a copy of the message of a final that was read.
+func (r *record) unpack() (m kafkaio.Message) {
+	d := decoder{rest: r.packed}
 	m.Topic = d.text()
 	m.Partition = int(d.int())
 	hasKey := d.bool()
@@ -356,13 +377,10 @@ func (d *decoder) message(m *kafkaio.Message) {
 		m.Key = append([]byte{}, key...)
 	}
 	m.Value = append([]byte{}, d.take(d.length())...)
-	n := d.length() // at most one header for each byte that is left
-	for range n {
+	for range d.length() {
 		h := kafkaio.Header{Key: d.text()}
 		h.Value = append([]byte{}, d.take(d.length())...)
-		if d.err != nil {
-			return
-		}
 		m.Headers = append(m.Headers, h)
 	}
+	return m
 }

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -249,9 +248,7 @@ func (f *fold) put(r *record, at int64) {
 		offset: r.ref.Offset, fingerprint: r.ref.Fingerprint, status: r.status, revision: r.revision, at: r.at, done: at,
 	})
 	if r.ref.Offset >= l.start && len(l.answers) < mostAnswers {
-		m := r.message
-		m.Value = bytes.Clone(m.Value) // not to keep the whole batch
-		l.answers[at] = m
+		l.answers[at] = r.unpack()
 	}
 }
 
