@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"smsbridge/codec/sms"
@@ -37,9 +36,7 @@ func run(ctx context.Context, stderr io.Writer) error {
 	problems := &telemetry.Problems{}
 	log = problems.Over(log)
 	c.ReportSecrets(log)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	easeCollector()
 	who := instance()
 	watch, err := telemetry.Setup(ctx, telemetry.Config{Account: c.Provider.Account, Instance: who, Version: release, Log: log})
 	if err != nil {
@@ -61,10 +58,6 @@ func run(ctx context.Context, stderr io.Writer) error {
 	log.Info("stopped as asked")
 	return nil
 }
-
-// gcPercent trades CPU, of which there is some to spare, for memory: most of it
-// is short-lived, and the default lets the heap double before it is collected.
-const gcPercent = 50
 
 // flush exports what telemetry still holds; a collector that is away must not
 // hold up the stop.
