@@ -138,19 +138,31 @@ func TestConnectionsThatBreakAreMadeAnew(t *testing.T) {
 	}
 }
 
-func TestADamagedBatchIsFetchedAgainThenToldThenSkipped(t *testing.T) {
-	t.Parallel()
+// startThree starts a broker whose topic t has three batches of one record each.
+func startThree(t *testing.T) *kfake.Cluster {
+	t.Helper()
 	fake := startFake(t, kfake.SeedTopics(1, "t"))
 	cl := newKgo(t, fake.ListenAddrs())
 	for i := range 3 {
 		produceAll(t, cl, numbered("t", i, i+1)...)
 	}
+	return fake
+}
+
+// threeBatches is what that topic holds, and the length of one batch.
+func threeBatches() (set []byte, one int) {
+	set = setOf(recordsAt("0"), recordsAt("1").at(1), recordsAt("2").at(2))
+	return set, len(set) / 3
+}
+
+func TestADamagedBatchIsFetchedAgainThenToldThenSkipped(t *testing.T) {
+	t.Parallel()
+	fake := startThree(t)
 	damage := 0
 	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
 		asked := req.(*kmsg.FetchRequest).Topics[0].Partitions[0].FetchOffset
-		set := setOf(recordsAt("0"), recordsAt("1").at(1), recordsAt("2").at(2))
-		one := len(set) / 3
+		set, one := threeBatches()
 		switch asked {
 		case 1:
 			set = set[one:]
@@ -184,15 +196,10 @@ func TestADamagedBatchIsFetchedAgainThenToldThenSkipped(t *testing.T) {
 
 func TestAFollowerPassesADamagedBatchWhereItMay(t *testing.T) {
 	t.Parallel()
-	fake := startFake(t, kfake.SeedTopics(1, "t"))
-	cl := newKgo(t, fake.ListenAddrs())
-	for i := range 3 {
-		produceAll(t, cl, numbered("t", i, i+1)...)
-	}
+	fake := startThree(t)
 	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		fake.KeepControl()
-		set := setOf(recordsAt("0"), recordsAt("1").at(1), recordsAt("2").at(2))
-		one := len(set) / 3
+		set, one := threeBatches()
 		set[2*one-1] ^= 1
 		asked := int(req.(*kmsg.FetchRequest).Topics[0].Partitions[0].FetchOffset)
 		return fetchResponse(req, set[asked*one:]), nil, true

@@ -38,7 +38,7 @@ func (b *bench) ids(ctx context.Context) error {
 	}
 	b.head("\nsmsbridge alone, ids remembered in a partition", fmt.Sprint(fewIDs), fmt.Sprint(n))
 	b.row("a fresh command: CPU", few.cpu, many.cpu, "ms for 1,000", ratioText(many.cpu/few.cpu), "≤ 1.25", many.cpu/few.cpu <= 1.25)
-	b.row("1024 in flight: resident memory", few.resident, many.resident, "MB", "", "≤ 100 MB", many.resident <= 100)
+	b.row("resident memory at full speed", few.resident, many.resident, "MB", "", "≤ 100 MB", many.resident <= 100)
 	b.row("start to first result, with the store", few.warm, many.warm, "s", "", fmt.Sprintf("≤ %.0f", warmGoal), many.warm <= warmGoal)
 	b.row("start to first result, without", few.cold, many.cold, "s", "", fmt.Sprintf("≤ %.0f", coldGoal), many.cold <= coldGoal)
 	return nil
