@@ -14,7 +14,8 @@ type verdict struct {
 	line    string // the answer, as it would be without a fault
 	fault   string // what happens to it
 	reports []*push
-	early   bool // push the reports before the answer
+	early   bool          // push the reports before the answer
+	wait    time.Duration // before the answer
 }
 
 // decide takes one complete request: it answers, enters the ledger, and makes the
@@ -26,7 +27,7 @@ func (p *Provider) decide(f form) verdict {
 		Name: f.name, Mobile: f.mobile, Content: f.content, Sign: f.sign,
 		STime: f.stime, ExtNo: f.extno, Type: f.kind, At: stamp{now},
 	}
-	v := verdict{fault: faults.draw()}
+	v := verdict{fault: faults.strikes(f), wait: faults.latency(f)}
 	defer func() {
 		entry.Fault = v.fault
 		p.ledger.add(entry)

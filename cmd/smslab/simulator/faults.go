@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,14 @@ type Faults struct {
 	Code     string   `json:"code"`
 	CodeText string   `json:"code_text"`
 	CodeFor  Duration `json:"code_for"`
+
+	// Faults of one text or of some numbers, whatever else passes. Numbers are named
+	// by how the first recipient begins; empty: none.
+	Forbid          string   `json:"forbid"`           // contents that hold it: a gateway's 403, not carried out
+	ThrottleNumbers string   `json:"throttle_numbers"` // 429 with a Retry-After of ThrottleAfter seconds, not carried out
+	ThrottleAfter   int      `json:"throttle_after"`
+	SlowNumbers     string   `json:"slow_numbers"` // answered after SlowFor
+	SlowFor         Duration `json:"slow_for"`
 
 	Repeat    float64 `json:"repeat"`     // reports that are pushed once more, byte for byte, while their proof is fresh
 	Early     float64 `json:"early"`      // submits whose reports come before their answer
@@ -81,7 +90,24 @@ func (f *Faults) draw() string {
 	return ""
 }
 
-func (f *Faults) latency() time.Duration {
+// strikes chooses the fault of a request: that of its text or its number, else one
+// that is drawn.
+func (f *Faults) strikes(r form) string {
+	switch {
+	case f.Forbid != "" && strings.Contains(r.content, f.Forbid):
+		return "forbidden"
+	case begins(r, f.ThrottleNumbers):
+		return "throttled"
+	}
+	return f.draw()
+}
+
+func begins(r form, prefix string) bool { return prefix != "" && strings.HasPrefix(r.mobile, prefix) }
+
+func (f *Faults) latency(r form) time.Duration {
+	if begins(r, f.SlowNumbers) {
+		return time.Duration(f.SlowFor)
+	}
 	return between(f.LatencyMin, f.LatencyMax)
 }
 
@@ -96,7 +122,7 @@ func (f *Faults) validate() error {
 	if sum > 1 {
 		return fmt.Errorf("the faults' probabilities add up to %v, more than 1", sum)
 	}
-	if f.LatencyMin < 0 || f.HangFor < 0 || f.CodeFor < 0 || f.Storm < 0 || f.RetryAfter < 0 {
+	if min(f.LatencyMin, f.HangFor, f.CodeFor, f.Storm, f.SlowFor) < 0 || f.RetryAfter < 0 || f.ThrottleAfter < 0 {
 		return errors.New("a time is below zero")
 	}
 	return nil
@@ -105,7 +131,7 @@ func (f *Faults) validate() error {
 // carriedOut reports whether the provider acts on a request that fault strikes.
 func carriedOut(fault string) bool {
 	switch fault {
-	case "system", "redirect", "throttle", "busy":
+	case "system", "redirect", "throttle", "busy", "forbidden", "throttled":
 		return false
 	case "error", "html", "hang":
 		return rand.IntN(2) == 0

@@ -197,7 +197,7 @@ func (l *line) reset() {
 // goes on.
 func (p *Provider) answer(l *line, v verdict, last bool) bool {
 	faults := p.faults.Load()
-	wait := faults.latency()
+	wait := v.wait
 	if v.fault == "hang" {
 		wait = time.Duration(faults.HangFor)
 	}
@@ -255,6 +255,10 @@ func dress(v verdict, faults *activeFaults) (status, header, body string, promis
 		status, header, body = "307 Temporary Redirect", "Location: /sms\r\n", ""
 	case "throttle":
 		status, header, body = "429 Too Many Requests", retryAfter(faults.RetryAfter), "slow down"
+	case "forbidden":
+		status, body = "403 Forbidden", page
+	case "throttled":
+		status, header, body = "429 Too Many Requests", retryAfter(faults.ThrottleAfter), "slow down"
 	case "busy":
 		status, header, body = "503 Service Unavailable", retryAfter(max(faults.RetryAfter, 1)), page
 	}

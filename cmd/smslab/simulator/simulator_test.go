@@ -220,6 +220,47 @@ func TestEachFaultIsWhatItSays(t *testing.T) {
 	}
 }
 
+func TestFaultOfATextOrANumberStrikesThatAlone(t *testing.T) {
+	t.Parallel()
+	const slowly = 300 * time.Millisecond
+	p := start(t, Config{Faults: Faults{
+		Forbid: "taboo", ThrottleNumbers: "1390", ThrottleAfter: 30, SlowNumbers: "1370", SlowFor: Duration(slowly),
+	}})
+	for name, tt := range map[string]struct {
+		content, mobile string
+		status          int
+		fault           string
+		waits           bool
+	}{
+		"a text that is forbidden":       {"a taboo word", number, 403, "forbidden", false},
+		"a number that is throttled":     {"a word", "13900000000,13800000000", 429, "throttled", false},
+		"a throttled one further behind": {"a word", "13800000000,13900000000", 200, "", false},
+		"a number that is slow":          {"a word", "13700000000", 200, "", true},
+		"everything else":                {"a word", number, 200, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := url.Values{"content": {tt.content}, "mobile": {tt.mobile}, "type": {"pt"}}.Encode()
+			before, began := len(p.ledger.all()), time.Now()
+			resp, err := http.Post(p.URL(), "application/x-www-form-urlencoded", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			took := time.Since(began)
+			entries := p.ledger.all()[before:]
+			if resp.StatusCode != tt.status || len(entries) != 1 || entries[0].Fault != tt.fault || (entries[0].Code == "0") != (tt.status == 200) {
+				t.Errorf("%s, ledger %+v", resp.Status, entries)
+			}
+			if after := resp.Header.Get("Retry-After"); tt.fault == "throttled" && after != "30" {
+				t.Errorf("Retry-After %q", after)
+			}
+			if tt.waits && took < slowly {
+				t.Errorf("answered after %v", took)
+			}
+		})
+	}
+}
+
 func TestNextRequestOnAStaleConnectionIsResetUnread(t *testing.T) {
 	t.Parallel()
 	p := start(t, Config{Faults: Faults{Stale: 1}})
