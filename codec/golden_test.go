@@ -77,7 +77,7 @@ func orphanReport() sms.Report {
 func inboundMessage() sms.Inbound {
 	return sms.Inbound{
 		From: "13800000001", Text: "退订", Extension: "008123", SystemExtension: "008", CommandExtension: "123",
-		SentAt: commanded, ReceivedAt: answered, Keyword: sms.OptOut, Confidence: sms.High, Account: "default",
+		SentAt: commanded, ReceivedAt: answered, Keyword: sms.OptOut, Confidence: sms.High, Records: 1, Account: "default",
 	}
 }
 
@@ -108,7 +108,7 @@ func goldenEvents() map[string]Event {
 			ReceivedAt: answered, Correlation: sms.Matched, Account: "default", Origin: deliveredReport().Origin,
 		}),
 		"inbound":         EncodeInbound(inboundMessage()),
-		"inbound-unclear": EncodeInbound(sms.Inbound{From: "10086", ReceivedAt: answered, Confidence: sms.Low, Account: "default"}),
+		"inbound-unclear": EncodeInbound(sms.Inbound{From: "10086", ReceivedAt: answered, Confidence: sms.Low, Records: 2, Account: "default"}),
 		"account-held":    EncodeAccount(heldLine()),
 		"account-open":    EncodeAccount(sms.AccountEvent{Account: "default", Instance: "host-1", Line: sms.LineOpen, Level: sms.BalanceUnknown, At: answered}),
 	}
@@ -157,7 +157,7 @@ func TestEveryFieldOfTheContractIsAlwaysThere(t *testing.T) {
 			" provider_message_id submissions refused duplicate_of class warnings account metadata command commanded_at submitted_at at",
 		"report": "event_id report_id revision command_id provider_message_id to missing status provider_status final reason done_at" +
 			" done_at_exact submitted_at received_at correlation class command account metadata",
-		"inbound": "event_id from text extension system_extension command_extension sent_at received_at keyword confidence account",
+		"inbound": "event_id from text extension system_extension command_extension sent_at received_at keyword confidence records account",
 		"account": "event_id account instance line reason balance unit level at",
 	}
 	for name, event := range goldenEvents() {

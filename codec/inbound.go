@@ -29,6 +29,7 @@ func EncodeInbound(m sms.Inbound) Event {
 	o.time("received_at", m.ReceivedAt)
 	o.text("keyword", string(m.Keyword))
 	o.text("confidence", string(m.Confidence))
+	o.count("records", m.Records)
 	o.text("account", m.Account)
 	e.Body = o.end()
 	return e

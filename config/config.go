@@ -130,10 +130,10 @@ type Reports struct {
 
 // Inbound says how messages from phones (MO) are read.
 type Inbound struct {
-	SystemExtensionLength int  `envconfig:"MO_SYSTEM_EXTENSION_LENGTH" default:"0" min:"0" max:"20" desc:"digits of the system's prefix in an extension; the rest is the command's own"`
-	OptOut                List `envconfig:"MO_OPT_OUT" default:"T,TD,R,退订,拒收,STOP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT" desc:"words that ask for no more texts, separated by commas"`
-	OptIn                 List `envconfig:"MO_OPT_IN" default:"订阅,恢复,开通,START,UNSTOP,SUBSCRIBE" desc:"words that ask for texts again"`
-	Help                  List `envconfig:"MO_HELP" default:"帮助,HELP,INFO" desc:"words that ask for help"`
+	SystemExtensionLength Digits `envconfig:"MO_SYSTEM_EXTENSION_LENGTH" desc:"digits of the system's prefix in an extension, 0 to 20; the rest is the command's own. When empty, extensions are told as they came and not cut"`
+	OptOut                List   `envconfig:"MO_OPT_OUT" default:"T,TD,R,退订,拒收,STOP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT" desc:"words that ask for no more texts, separated by commas"`
+	OptIn                 List   `envconfig:"MO_OPT_IN" default:"订阅,恢复,开通,START,UNSTOP,SUBSCRIBE" desc:"words that ask for texts again"`
+	Help                  List   `envconfig:"MO_HELP" default:"帮助,HELP,INFO" desc:"words that ask for help"`
 }
 
 // Admin says where operators and their tools look.

@@ -231,6 +231,8 @@ func kind(v variable) string {
 		return "a list of networks"
 	case Size:
 		return "a size"
+	case Digits:
+		return "a number of digits from 0 to 20"
 	}
 	return "readable"
 }
@@ -245,6 +247,8 @@ func example(v variable) string {
 		return "10.0.0.0/8,192.0.2.7"
 	case Size:
 		return "512MiB or 1GiB"
+	case Digits:
+		return "3"
 	}
 	return "10"
 }

@@ -61,6 +61,38 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
+// Digits is how many digits something has, 0 to 20, where somebody has said.
+type Digits struct {
+	n     int
+	given bool
+}
+
+// Decode reads a whole number.
+func (d *Digits) Decode(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 20 {
+		return errors.New("is no number of digits")
+	}
+	*d = Digits{n, true}
+	return nil
+}
+
+// Value is the number, nil where nobody has said.
+func (d Digits) Value() *int {
+	if !d.given {
+		return nil
+	}
+	return &d.n
+}
+
+// String writes the number, and nothing where nobody has said.
+func (d Digits) String() string {
+	if !d.given {
+		return ""
+	}
+	return strconv.Itoa(d.n)
+}
+
 // List is what stood between commas, without blanks around it and without what
 // was empty.
 type List []string

@@ -185,7 +185,7 @@ func pushConfig(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) p
 		Allow:                 c.Push.Allow,
 		TrustedProxies:        c.Push.TrustedProxies,
 		Ack:                   c.Push.Ack,
-		SystemExtensionLength: c.Inbound.SystemExtensionLength,
+		SystemExtensionLength: c.Inbound.SystemExtensionLength.Value(),
 		Keywords:              wire.NewKeywords(c.Inbound.OptOut, c.Inbound.OptIn, c.Inbound.Help),
 		Account:               c.Provider.Account,
 		SpoolDir:              c.Push.SpoolDir,

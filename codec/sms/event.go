@@ -24,6 +24,7 @@ const (
 	DeliveryBlocked    DeliveryStatus = "blocked"
 	DeliveryFailed     DeliveryStatus = "failed"
 	DeliveryUnknown    DeliveryStatus = "unknown"
+	DeliveryPending    DeliveryStatus = "pending" // on its way; another state follows
 	DeliveryUnreported DeliveryStatus = "no_report"
 )
 
@@ -97,6 +98,7 @@ type Inbound struct {
 	ReceivedAt       time.Time
 	Keyword          Keyword
 	Confidence       Confidence
+	Records          int // of the push it came in: a text can imitate those behind the first
 	Account          string
 }
 

@@ -9,7 +9,10 @@
 // guess, because a guessed outcome sends a text twice or loses one.
 package wire
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Zone is the zone of every time in the API, Asia/Shanghai. China has had no
 // summer time since 1991, so a fixed offset needs no zone database.
@@ -19,11 +22,15 @@ var Zone = time.FixedZone("CST", 8*60*60)
 const TimeLayout = "2006-01-02 15:04:05"
 
 // parseTime reads the provider's time. One-digit months, days and hours occur
-// in its own examples.
+// in its own examples, slashes and times without seconds in what others saw. A
+// minute that nothing follows has two digits: else it could have been cut.
 func parseTime(s string) (time.Time, bool) {
-	t, err := time.ParseInLocation("2006-1-2 15:4:5", s, Zone)
-	if err != nil || t.Year() < 2000 || t.Year() > 2999 {
-		return time.Time{}, false
+	s = strings.ReplaceAll(s, "/", "-")
+	for _, layout := range []string{"2006-1-2 15:4:5", "2006-1-2 15:04"} {
+		t, err := time.ParseInLocation(layout, s, Zone)
+		if err == nil && t.Year() >= 2000 && t.Year() <= 2999 {
+			return t, true
+		}
 	}
-	return t, true
+	return time.Time{}, false
 }

@@ -65,7 +65,7 @@ func FuzzReportPush(f *testing.F) {
 			}
 			return
 		}
-		if r.SendID == "" || r.State == "" || len(r.Mobiles) == 0 || len(r.SendID) > 64 || len(r.State) > 64 {
+		if r.SendID == "" || r.State == "" || len(r.Mobiles) == 0 || len(r.SendID) > 64 || utf8.RuneCountInString(r.State) > maxState {
 			t.Errorf("half a report: %+v", r)
 		}
 		for _, m := range r.Mobiles {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"smsbridge/codec/sms"
 )
@@ -26,6 +27,9 @@ func ParseInboundPush(p Push) (InboundPush, error) {
 		return push, err
 	}
 	push.Args = strings.TrimSpace(fields.get("args"))
+	if !strings.Contains(push.Args, fieldMark) && strings.Contains(push.Args, escapedFieldMark) {
+		push.Args = decodeText([]byte(unescape(push.Args, '+'))) // encoded twice
+	}
 	if push.Args == "" {
 		return push, missing("args")
 	}
@@ -44,6 +48,8 @@ type MO struct {
 const (
 	fieldMark  = "#@#"
 	recordMark = "#@@#"
+
+	escapedFieldMark = "%23%40%23"
 )
 
 // ParseArgs reads records of number#@#text#@#time#@#extension joined by #@@#.
@@ -51,10 +57,13 @@ const (
 // record begins with a number and ends at the first time and extension behind
 // which another record begins or the input ends.
 //
-// A text that holds what looks like the beginning or the end of a record is of
-// low confidence. One limit cannot be overcome: a person who ends their own
-// record in full and begins another one has written what the provider writes
-// for two messages.
+// A last record may lack the mark behind its time: it may be somebody's wish to get
+// no more texts.
+//
+// A text that holds what looks like the beginning or the end of a record, or like
+// text that is still encoded, is of low confidence. One limit cannot be overcome: a
+// person who ends their own record in full and begins another one has written what
+// the provider writes for two messages.
 //
 // An error is an *Unreadable; the records before the place it speaks of are
 // returned with it, save when there are more than MaxRecords.
@@ -107,19 +116,35 @@ func cutRecord(s string) (mo MO, rest string, ok bool) {
 		}
 		text := s[:at]
 		mo = MO{Text: text, SentAt: sent, Extension: extension, Confidence: sms.High}
-		if suspicious || holdsHead(s[:at+len(fieldMark)]) || strings.ContainsRune(text, '\ufffd') {
+		if suspicious || holdsHead(s[:at+len(fieldMark)]) || isGarbled(text) {
 			mo.Confidence = sms.Low
 		}
 		return mo, rest, true
 	}
 }
 
+// isGarbled reports whether a text is not what a person wrote: bytes of no charset,
+// or escapes of what is not ASCII.
+func isGarbled(text string) bool {
+	if strings.ContainsRune(text, '\ufffd') {
+		return true
+	}
+	for i := range len(text) {
+		if c, ok := escaped(text[i:]); ok && c >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
+}
+
+const longestTime = 24
+
 // cutTail reads time#@#digits.
 func cutTail(s string) (sent time.Time, extension, rest string, ok bool) {
-	const longestTime, longestExtension = 24, 20
+	const longestExtension = 20
 	stamp, _, found := strings.Cut(s[:min(len(s), longestTime+len(fieldMark))], fieldMark)
 	if !found {
-		return time.Time{}, "", "", false
+		return cutLastTime(s)
 	}
 	if sent, ok = parseTime(strings.TrimSpace(stamp)); !ok {
 		return time.Time{}, "", "", false
@@ -130,6 +155,20 @@ func cutTail(s string) (sent time.Time, extension, rest string, ok bool) {
 		n++
 	}
 	return sent, rest[:n], rest[n:], n <= longestExtension
+}
+
+// cutLastTime reads a time that the input ends with. One that does not end in two
+// digits may have been cut.
+func cutLastTime(s string) (sent time.Time, extension, rest string, ok bool) {
+	if len(s) > longestTime+len(recordMark) {
+		return time.Time{}, "", "", false
+	}
+	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), recordMark))
+	if i := strings.LastIndexByte(s, ':'); i < 0 || len(s)-i < len(":00") {
+		return time.Time{}, "", "", false
+	}
+	sent, ok = parseTime(s)
+	return sent, "", "", ok
 }
 
 // cutEnd reports whether a record may end here: at the end of the input, or at a

@@ -29,14 +29,20 @@ func TestInboundPushIsReadHoweverItWasSent(t *testing.T) {
 		push Push
 		want string
 	}{
-		"form":                   {Push{form, []byte("name=n&pwd=&args=" + url.QueryEscape(args)), ""}, args},
-		"query":                  {Push{"", nil, "name=n&args=" + url.QueryEscape(args)}, args},
-		"not encoded":            {Push{form, []byte("name=n&args=" + args), ""}, args},
-		"not encoded, & in text": {Push{form, []byte("args=" + withAnd + "&name=n&pwd="), ""}, withAnd},
-		"GB18030, not encoded":   {Push{form, []byte("name=n&args=" + gb), ""}, args},
-		"GB18030, encoded":       {Push{form + "; charset=GBK", []byte("name=n&args=" + url.QueryEscape(gb)), ""}, args},
-		"broken escape, encoded": {Push{form, []byte("name=n&args=13800000001%23%40%23%4z%zz%e"), ""}, "13800000001#@#%4z%zz%e"},
-		"bare percent, encoded":  {Push{form, []byte("name=n&args=13800000001%23%40%2350%"), ""}, "13800000001#@#50%"},
+		"form":                         {Push{form, []byte("name=n&pwd=&args=" + url.QueryEscape(args)), ""}, args},
+		"query":                        {Push{"", nil, "name=n&args=" + url.QueryEscape(args)}, args},
+		"not encoded":                  {Push{form, []byte("name=n&args=" + args), ""}, args},
+		"not encoded, & in text":       {Push{form, []byte("args=" + withAnd + "&name=n&pwd="), ""}, withAnd},
+		"GB18030, not encoded":         {Push{form, []byte("name=n&args=" + gb), ""}, args},
+		"GB18030, encoded":             {Push{form + "; charset=GBK", []byte("name=n&args=" + url.QueryEscape(gb)), ""}, args},
+		"broken escape, encoded":       {Push{form, []byte("name=n&args=13800000001%23%40%23%4z%zz%e"), ""}, "13800000001#@#%4z%zz%e"},
+		"encodeURI":                    {Push{form, []byte("name=n&args=13800000001#@#%E9%80%80%E8%AE%A2;50%25+1&x#@#2013-08-21%2021:20:11#@#008123"), ""}, "13800000001#@#退订;50%+1&x#@#2013-08-21 21:20:11#@#008123"},
+		"EscapeUriString, blanks left": {Push{form, []byte("name=n&args=13800000001#@#%e9%80%80%e8%ae%a2#@#2013/8/21 21:20#@#008123"), ""}, "13800000001#@#退订#@#2013/8/21 21:20#@#008123"},
+		"escape of GBK":                {Push{form + "; charset=gbk", []byte("name=n&args=13800000001#@#%CD%CB%B6%A9#@#2013-08-21%2021:20:11#@#"), ""}, "13800000001#@#退订#@#2013-08-21 21:20:11#@#"},
+		"encoded twice":                {Push{form, []byte("name=n&args=13800000001%2523%2540%2523%25E9%2580%2580%25E8%25AE%25A2%2523%2540%25232013-08-21%252021%253A20"), ""}, "13800000001#@#退订#@#2013-08-21 21:20"},
+		"raw, percent signs":           {Push{form, []byte("name=n&args=13800000001#@#%41 50%20#@#"), ""}, "13800000001#@#%41 50%20#@#"},
+		"raw, escapes and more":        {Push{form, []byte("name=n&args=13800000001#@#退%E8%AE%A2#@#"), ""}, "13800000001#@#退%E8%AE%A2#@#"},
+		"bare percent, encoded":        {Push{form, []byte("name=n&args=13800000001%23%40%2350%"), ""}, "13800000001#@#50%"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseInboundPush(c.push)
@@ -86,7 +92,20 @@ func TestRecordsAreReadByTheirShape(t *testing.T) {
 		"record mark in the text":  {"13800000001#@#a#@@#b" + tail + "008", one("a#@@#b", "008", sms.High)},
 		"text ends like a mark":    {"13800000001#@#a#@" + tail + "008", one("a#@", "008", sms.High)},
 		"newlines in the text":     {"13800000001#@#a\r\nb " + tail + "008", one("a\r\nb ", "008", sms.High)},
-		"text imitates an end":     {"13800000001#@#a" + tail + "1" + tail + "008", one("a"+tail+"1", "008", sms.Low)},
+		"time with slashes":        {"13800000001#@#TD#@#2013/8/21 21:20:11#@#008", one("TD", "008", sms.High)},
+		"last mark left out":       {"13800000001#@#TD#@#2013-08-21 21:20:11", one("TD", "", sms.High)},
+		"record mark in its place": {"13800000001#@#TD#@#2013-08-21 21:20:11#@@#\n", one("TD", "", sms.High)},
+		"last mark left out behind another": {
+			"13800000001#@#TD#@#2013-08-21 21:20:11#@#008#@@#13800000001#@#TD#@#2013-08-21 21:20:11",
+			append(one("TD", "008", sms.High), one("TD", "", sms.High)...),
+		},
+		"text ends in a time, last mark left out": {
+			"13800000001#@#a#@#2013-08-21 21:20:10#@#2013-08-21 21:20:11",
+			one("a#@#2013-08-21 21:20:10", "", sms.Low),
+		},
+		"text that is still encoded": {"13800000001#@#%E9%80%80%E8%AE%A2" + tail + "008", one("%E9%80%80%E8%AE%A2", "008", sms.Low)},
+		"percent sign in the text":   {"13800000001#@#50%20c" + tail + "008", one("50%20c", "008", sms.High)},
+		"text imitates an end":       {"13800000001#@#a" + tail + "1" + tail + "008", one("a"+tail+"1", "008", sms.Low)},
 		"text imitates an end and a mark": {
 			"13800000001#@#a" + tail + "1#@@#b" + tail + "008",
 			one("a"+tail+"1#@@#b", "008", sms.Low),
@@ -130,17 +149,18 @@ func TestRecordThatCannotBeReadIsNamedAndThoseBeforeItAreKept(t *testing.T) {
 		kept int
 		says string
 	}{
-		"empty":             {" ", 0, "args"},
-		"no mark":           {"hello", 0, "record 1"},
-		"no number":         {"secret#@#TD#@#2013-08-21 21:20:11#@#008", 0, "record 1"},
-		"no time":           {"13800000001#@#TD#@#secret#@#008", 0, "record 1"},
-		"impossible time":   {"13800000001#@#TD#@#2013-13-21 21:20:11#@#008", 0, "record 1"},
-		"cut":               {"13800000001#@#TD#@#2013-08-21 21:2", 0, "record 1"},
-		"letters behind":    {good + "x", 0, "record 1"},
-		"second is cut":     {good + "#@@#13900000001#@#secret", 1, "record 2"},
-		"endless number":    {strings.Repeat("1", 100) + "#@#TD#@#2013-08-21 21:20:11#@#008", 0, "record 1"},
-		"endless extension": {good + strings.Repeat("1", 100), 0, "record 1"},
-		"too many":          {strings.Repeat(good+"#@@#", MaxRecords+1), 0, "1000"},
+		"empty":              {" ", 0, "args"},
+		"no mark":            {"hello", 0, "record 1"},
+		"no number":          {"secret#@#TD#@#2013-08-21 21:20:11#@#008", 0, "record 1"},
+		"no time":            {"13800000001#@#TD#@#secret#@#008", 0, "record 1"},
+		"impossible time":    {"13800000001#@#TD#@#2013-13-21 21:20:11#@#008", 0, "record 1"},
+		"cut":                {"13800000001#@#TD#@#2013-08-21 21:2", 0, "record 1"},
+		"cut in the seconds": {"13800000001#@#TD#@#2013-08-21 21:20:1", 0, "record 1"},
+		"letters behind":     {good + "x", 0, "record 1"},
+		"second is cut":      {good + "#@@#13900000001#@#secret", 1, "record 2"},
+		"endless number":     {strings.Repeat("1", 100) + "#@#TD#@#2013-08-21 21:20:11#@#008", 0, "record 1"},
+		"endless extension":  {good + strings.Repeat("1", 100), 0, "record 1"},
+		"too many":           {strings.Repeat(good+"#@@#", MaxRecords+1), 0, "1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseArgs(c.args)
@@ -158,6 +178,16 @@ func TestRecordThatCannotBeReadIsNamedAndThoseBeforeItAreKept(t *testing.T) {
 	}
 	if got, err := ParseArgs(strings.Repeat(good+"#@@#", MaxRecords)); err != nil || len(got) != MaxRecords {
 		t.Errorf("%d records, %v, want %d", len(got), err, MaxRecords)
+	}
+}
+
+func TestTimeWithoutSecondsIsRead(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"13800000001#@#TD#@#2013/8/21 21:20#@#008", "13800000001#@#TD#@#2013/8/21 21:20"} {
+		got, err := ParseArgs(args)
+		if err != nil || len(got) != 1 || !got[0].SentAt.Equal(at(21, 20, 0)) || got[0].Text != "TD" || got[0].Confidence != sms.High {
+			t.Errorf("%s: %+v, %v", args, got, err)
+		}
 	}
 }
 

@@ -175,13 +175,16 @@ func nextAnd(s string, at int) int {
 	return len(s)
 }
 
-func pairName(s string) string { return strings.TrimSpace(unescape(s)) }
+func pairName(s string) string { return strings.TrimSpace(unescape(s, ' ')) }
 
 // decodeValue undoes the percent-encoding of a value that has one, and its
 // charset.
 func decodeValue(value string, gb bool) string {
-	if !isRaw(value) {
-		value = unescape(value)
+	switch {
+	case !isRaw(value):
+		value = unescape(value, ' ')
+	case isHalfEncoded(value):
+		value = unescape(value, '+')
 	}
 	switch {
 	case isASCII(value):
@@ -204,27 +207,65 @@ func isRaw(value string) bool {
 	return false
 }
 
-// unescape decodes percent signs and plusses. A percent sign that begins no
-// escape stands for itself.
-func unescape(s string) string {
+// isHalfEncoded reports whether a value that looks raw was encoded all the same, by
+// a function for whole addresses: JavaScript's encodeURI and .NET's EscapeUriString
+// leave what separates the parts of one (#, @, & and + among them), and older ones
+// blanks. They leave no percent sign and nothing beyond ASCII, and escape neither
+// letters nor digits.
+func isHalfEncoded(value string) bool {
+	escapes := 0
+	for i := 0; i < len(value); i++ {
+		if value[i] >= utf8.RuneSelf {
+			return false
+		}
+		if value[i] != '%' {
+			continue
+		}
+		c, ok := escaped(value[i:])
+		if !ok || isUnreserved(c) {
+			return false
+		}
+		escapes++
+		i += 2
+	}
+	return escapes > 0
+}
+
+// isUnreserved reports whether no encoder escapes a character.
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+// unescape decodes percent signs, and says what a plus is. A percent sign that
+// begins no escape stands for itself.
+func unescape(s string, plus byte) string {
 	if !strings.ContainsAny(s, "%+") {
 		return s
 	}
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c == '+' {
-			c = ' '
-		}
-		if c == '%' && i+2 < len(s) {
-			if high, low := unhex(s[i+1]), unhex(s[i+2]); high|low < 16 {
-				c = high<<4 | low
+		switch c {
+		case '+':
+			c = plus
+		case '%':
+			if decoded, ok := escaped(s[i:]); ok {
+				c = decoded
 				i += 2
 			}
 		}
 		out = append(out, c)
 	}
 	return string(out)
+}
+
+// escaped is the byte that an escape at the beginning of s stands for.
+func escaped(s string) (c byte, ok bool) {
+	if len(s) < 3 || s[0] != '%' {
+		return 0, false
+	}
+	high, low := unhex(s[1]), unhex(s[2])
+	return high<<4 | low, high|low < 16
 }
 
 // unhex is the value of a hexadecimal digit, and 0xff for any other byte.

@@ -3,6 +3,8 @@ package wire
 import (
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"smsbridge/codec/sms"
 )
@@ -30,7 +32,7 @@ func ParseReportPush(p Push) (ReportPush, error) {
 	if report.SendID, err = token(fields, "sendid"); err != nil {
 		return report, err
 	}
-	if report.State, err = token(fields, "state"); err != nil {
+	if report.State, err = state(fields); err != nil {
 		return report, err
 	}
 	if report.Mobiles, err = mobiles(fields.get("mobile")); err != nil {
@@ -40,8 +42,23 @@ func ParseReportPush(p Push) (ReportPush, error) {
 	return report, nil
 }
 
-// token reads a field that becomes a key or a label of an event: short, and
-// printable ASCII.
+// maxState bounds a state, in characters.
+const maxState = 64
+
+// state reads a state as it is: gateways write codes of their own, with blanks and
+// in Chinese too.
+func state(fields *fields) (string, error) {
+	v := strings.TrimSpace(fields.get("state"))
+	if v == "" {
+		return "", missing("state")
+	}
+	if utf8.RuneCountInString(v) > maxState || strings.ContainsFunc(v, unicode.IsControl) {
+		return "", &Unreadable{Field: "state", Rule: "is longer than 64 characters or holds a control character", Remedy: "look at the raw push"}
+	}
+	return v, nil
+}
+
+// token reads a field that becomes a key of events: short, and printable ASCII.
 func token(fields *fields, name string) (string, error) {
 	v := strings.TrimSpace(fields.get(name))
 	if v == "" {
@@ -96,8 +113,9 @@ type State struct {
 }
 
 // JudgeState knows the states of the provider's document by their exact
-// spelling: REJECT is the provider's review and REJECTD the message centre.
-// Anything else is a gateway's own code for a failure.
+// spelling: REJECT is the provider's review and REJECTD the message centre. SMPP's
+// intermediate states say only that another one follows. Anything else is a
+// gateway's own code for a failure.
 func JudgeState(raw string) State {
 	switch raw {
 	case "DELIVRD":
@@ -116,6 +134,8 @@ func JudgeState(raw string) State {
 		return State{Status: sms.DeliveryFailed, Reason: sms.SystemBusy, Final: true}
 	case "UNKNOWN":
 		return State{Status: sms.DeliveryUnknown}
+	case "ACCEPTD", "ENROUTE", "BUFFERED", "BUFFERD", "SCHEDULED": // SMPP's, on the way
+		return State{Status: sms.DeliveryPending}
 	default:
 		return State{Status: sms.DeliveryFailed, Reason: sms.ByGateway, Final: true}
 	}

@@ -62,6 +62,26 @@ func TestReportWithAOneDigitHourHasItsTime(t *testing.T) {
 	}
 }
 
+func TestReportHasItsTimeHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
+	for _, stamp := range []string{"2013/8/21 21:20:00", "2013/08/21 21:20", "2013-8-21 21:20"} {
+		got, err := ParseReportPush(Push{Query: "sendid=1&mobile=13800000001&state=X&time=" + url.QueryEscape(stamp)})
+		if err != nil || !got.Time.Equal(at(21, 20, 0)) {
+			t.Errorf("%s: %v, %v", stamp, got.Time, err)
+		}
+	}
+}
+
+func TestStatesWithBlanksOrChineseAreStates(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"MI:0010 busy", "关机", "号码 不存在，空号", strings.Repeat("长", maxState)} {
+		got, err := ParseReportPush(Push{Query: "sendid=1&mobile=13800000001&state=" + url.QueryEscape(" "+state+" ")})
+		if err != nil || got.State != state {
+			t.Errorf("%q: %q, %v", state, got.State, err)
+		}
+	}
+}
+
 func TestReportWithoutAReadableTimeIsStillAReport(t *testing.T) {
 	for _, stamp := range []string{"", "yesterday", "2013-13-40 25:61:61", "0001-01-01 00:00:00"} {
 		got, err := ParseReportPush(Push{Query: "sendid=1&mobile=13800000001&state=X&time=" + url.QueryEscape(stamp)})
@@ -81,6 +101,7 @@ func TestReportThatCannotBeReadNamesTheFieldAndKeepsTheCredentials(t *testing.T)
 		"no state":          {"name=n&sendid=1&mobile=13800000001", "state"},
 		"newline in sendid": {"name=n&sendid=1%0d%0aX:secret&mobile=13800000001&state=X", "sendid"},
 		"endless state":     {"name=n&sendid=1&mobile=13800000001&state=" + strings.Repeat("secret", 20), "state"},
+		"escape in state":   {"name=n&sendid=1&mobile=13800000001&state=secret%1b[2J", "state"},
 		"nothing":           {"name=n", "sendid"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,6 +161,13 @@ func TestStateIsJudgedByItsExactSpelling(t *testing.T) {
 		"DTBLACK":   {sms.DeliveryBlocked, "", true},
 		"ERR:104":   {sms.DeliveryFailed, sms.SystemBusy, true},
 		"UNKNOWN":   {sms.DeliveryUnknown, "", false},
+		"ACCEPTD":   {sms.DeliveryPending, "", false},
+		"ENROUTE":   {sms.DeliveryPending, "", false},
+		"BUFFERED":  {sms.DeliveryPending, "", false},
+		"BUFFERD":   {sms.DeliveryPending, "", false},
+		"SCHEDULED": {sms.DeliveryPending, "", false},
+		"ACCEPTED":  {sms.DeliveryFailed, sms.ByGateway, true},
+		"号码 不存在":    {sms.DeliveryFailed, sms.ByGateway, true},
 		"ID:0141":   {sms.DeliveryFailed, sms.ByGateway, true},
 		"SY1RESP:9": {sms.DeliveryFailed, sms.ByGateway, true},
 		"delivrd":   {sms.DeliveryFailed, sms.ByGateway, true},

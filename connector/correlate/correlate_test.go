@@ -108,6 +108,36 @@ func TestDeadlineTellsOnceHowManyHaveNoReport(t *testing.T) {
 	})
 }
 
+func TestStateOnTheWayIsPendingAndNotTheLastWord(t *testing.T) {
+	t.Parallel()
+	perform(t, 2, func(s *stage) {
+		s.enter("a", nil)
+		s.submitted("s1", 2, nil)
+		settle()
+		s.pushed("s1", "ACCEPTD", "13800000001")
+		s.pushed("s1", "ENROUTE", "13800000002")
+		s.pushed("s1", "DELIVRD", "13800000001")
+		settle()
+		s.want("s1 13800000001 pending matched", "s1 13800000002 pending matched", "s1 13800000001 delivered matched")
+		time.Sleep(testDeadline)
+		if events := s.reports(); len(events) != 4 || events[3].Status != "no_report" || events[3].Missing != 1 {
+			t.Errorf("%+v", events)
+		}
+	})
+}
+
+func TestStateInChineseIsPublishedAsItIs(t *testing.T) {
+	t.Parallel()
+	perform(t, 1, func(s *stage) {
+		s.enter("a", nil)
+		s.submitted("s1", 1, nil)
+		settle()
+		s.pushed("s1", "号码 不存在")
+		settle()
+		s.want("s1 13800000000 failed matched")
+	})
+}
+
 func TestPushOfSeveralNumbersIsOneReportForEach(t *testing.T) {
 	t.Parallel()
 	perform(t, 2, func(s *stage) {

@@ -112,7 +112,7 @@ func TestSinkGetsThePushReadAndRaw(t *testing.T) {
 	var raws []Raw
 	kept := &sink{before: func(_ context.Context, raw Raw) error { raws = append(raws, raw); return nil }}
 	c := config(kept)
-	c.SystemExtensionLength = 3
+	c.SystemExtensionLength = new(3)
 	c.Keywords = wire.NewKeywords([]string{"TD"}, nil, nil)
 	c.Account = "main"
 	s := started(t, c)
@@ -136,7 +136,7 @@ func TestSinkGetsThePushReadAndRaw(t *testing.T) {
 	m.ReceivedAt = time.Time{}
 	want := sms.Inbound{
 		From: "13800210021", Text: "td", Extension: "008123", SystemExtension: "008", CommandExtension: "123",
-		SentAt: time.Date(2013, 8, 21, 21, 20, 11, 0, wire.Zone), Keyword: sms.OptOut, Confidence: sms.High, Account: "main",
+		SentAt: time.Date(2013, 8, 21, 21, 20, 11, 0, wire.Zone), Keyword: sms.OptOut, Confidence: sms.High, Records: 1, Account: "main",
 	}
 	if m != want {
 		t.Errorf("inbound %+v, want %+v", m, want)
@@ -144,6 +144,23 @@ func TestSinkGetsThePushReadAndRaw(t *testing.T) {
 	l := kept.letters[0]
 	if l.Kind != Inbound || string(l.Body) != "name=admin&pwd=open-sesame&args=nonsense" || !strings.Contains(l.cause, "args") {
 		t.Errorf("dead letter %+v", l)
+	}
+}
+
+func TestMessageTellsHowManyItsPushHeld(t *testing.T) {
+	t.Parallel()
+	kept := &sink{}
+	s := started(t, config(kept)) // without a length of the system's prefix
+	s.post(t, "/push/inbound", goodInbound+"%23%40%40%2313800000002%23%40%23cut")
+	s.post(t, "/push/inbound", goodInbound)
+	for i, want := range []int{2, 1} {
+		m := kept.inbound[i]
+		if m.Records != want {
+			t.Errorf("message %d: %d records, want %d", i, m.Records, want)
+		}
+		if m.Extension != "008123" || m.SystemExtension != "" || m.CommandExtension != "" {
+			t.Errorf("message %d: extension %q was cut into %q and %q", i, m.Extension, m.SystemExtension, m.CommandExtension)
+		}
 	}
 }
 

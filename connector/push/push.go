@@ -43,8 +43,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Ack            string // body of every 200
 	// SystemExtensionLength is how many digits of an inbound message's
-	// extension are the system's prefix.
-	SystemExtensionLength int
+	// extension are the system's prefix; nil: nobody has said, so it is not cut.
+	SystemExtensionLength *int
 	Keywords              wire.Keywords
 	Account               string // alias of the account, for events
 	// SpoolDir is a folder where pushes wait while Kafka is away; empty: they are

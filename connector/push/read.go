@@ -33,14 +33,21 @@ func (s *Server) read(raw Raw) (wire.Credentials, Pushed) {
 	}
 	var records []wire.MO
 	records, p.Unreadable = wire.ParseArgs(inbound.Args)
-	p.Inbound = s.messages(records, raw)
+	held := len(records)
+	if p.Unreadable != nil {
+		held++ // what is left of it
+	}
+	p.Inbound = s.messages(records, held, raw)
 	return inbound.Credentials, p
 }
 
-func (s *Server) messages(records []wire.MO, raw Raw) []sms.Inbound {
+func (s *Server) messages(records []wire.MO, held int, raw Raw) []sms.Inbound {
 	all := make([]sms.Inbound, len(records))
 	for i, r := range records {
-		system, command := wire.SplitExtension(r.Extension, s.SystemExtensionLength)
+		var system, command string
+		if s.SystemExtensionLength != nil {
+			system, command = wire.SplitExtension(r.Extension, *s.SystemExtensionLength)
+		}
 		all[i] = sms.Inbound{
 			From:             r.From,
 			Text:             r.Text,
@@ -51,6 +58,7 @@ func (s *Server) messages(records []wire.MO, raw Raw) []sms.Inbound {
 			ReceivedAt:       raw.ReceivedAt,
 			Keyword:          s.Keywords.Of(r.Text),
 			Confidence:       r.Confidence,
+			Records:          held,
 			Account:          s.Account,
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"smsbridge/codec/wire"
 )
 
 // Reports says what becomes of accepted texts.
@@ -94,7 +96,7 @@ func (p *Provider) makeReports(sendID string, n numbers, wait time.Duration, fau
 			}
 			report.delay, report.storm = report.delay+wait, time.Duration(faults.Storm)
 			pushes = append(pushes, report)
-			if state == "UNKNOWN" { // not the last word
+			if !wire.JudgeState(state).Final { // not the last word
 				final := p.newReport(sendID, "DELIVRD", some)
 				final.delay, final.storm = final.delay+report.delay, report.storm
 				pushes = append(pushes, final)

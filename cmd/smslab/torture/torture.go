@@ -107,7 +107,7 @@ func (r *run) raise(ctx context.Context) error {
 			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-mo-hostile", "0.5", "-push-query", "0.1",
 			"-reports", "0.5", "-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3",
 			"-report-repeat", "0.2", "-report-early", "0.1",
-			"-report-mix", "DELIVRD=88,UNDELIV=4,EXPIRED=2,UNKNOWN=2,ID:0141=1,SY1RESP:-9=1,delivrd=1,REJECT=1",
+			"-report-mix", "DELIVRD=86,UNDELIV=4,EXPIRED=2,UNKNOWN=2,ENROUTE=1,号码 不存在=1,ID:0141=1,SY1RESP:-9=1,delivrd=1,REJECT=1",
 		},
 	})
 	if err != nil {
