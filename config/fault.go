@@ -12,6 +12,7 @@ type Fault struct {
 	Variable string // in full, with its prefix
 	Rule     string // what was broken
 	Remedy   string // what to do about it
+	Missing  bool   // only run and check need it, and it is not set
 }
 
 // Faults is every fault of one environment; as an error it takes a line for each.
@@ -43,6 +44,13 @@ func (k *checker) fault(name, rule, remedy string) {
 func (k *checker) rule(ok bool, rule, remedy string, names ...string) {
 	if !ok && k.sound(names...) {
 		k.fault(names[0], rule, remedy)
+	}
+}
+
+// require is rule for what only run and check need.
+func (k *checker) require(ok bool, rule, remedy string, names ...string) {
+	if !ok && k.sound(names...) {
+		k.faults = append(k.faults, Fault{Variable: prefix + names[0], Rule: rule, Remedy: remedy, Missing: true})
 	}
 }
 

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,29 @@ func Load() (Config, error) {
 	}
 	k.judge(&c)
 	return c, k.err()
+}
+
+// LoadTools is Load for whatever does not submit and takes no pushes: of what is
+// missing or wrong it reports only what such a tool uses, the settings of Kafka,
+// topics and commands, and variables that nobody knows. So an operator's machine
+// needs no secret of the provider.
+func LoadTools() (Config, error) {
+	c, err := Load()
+	faults, ok := errors.AsType[Faults](err)
+	if !ok {
+		return c, err
+	}
+	area := make(map[string]string)
+	for _, v := range c.variables() {
+		area[prefix+v.name], area[prefix+v.name+"_FILE"] = v.area, v.area
+	}
+	faults = slices.DeleteFunc(faults, func(f Fault) bool {
+		return !slices.Contains([]string{"", "Kafka", "Topics", "Commands"}, area[f.Variable])
+	})
+	if len(faults) > 0 {
+		return c, faults
+	}
+	return c, nil
 }
 
 // ReportSecrets has log told when a secret's file changes or cannot be read
@@ -116,7 +141,7 @@ func (k *checker) read(v variable) {
 		}
 	}
 	if role := v.field.Tag.Get("required"); !given && role != "" && roles().Has(role) {
-		k.fault(v.name, "is required", "set it to: "+v.field.Tag.Get("desc"))
+		k.require(false, "is required", "set it to: "+v.field.Tag.Get("desc"), v.name)
 		return
 	}
 	if err := v.decode(given); err != nil {

@@ -204,7 +204,7 @@ func (k *checker) push(c *Config) {
 // needed faults a secret of the chosen PUSH_AUTH that is not set: compared with
 // nothing, a push that proves nothing would be believed.
 func (k *checker) needed(mode bool, s Secret, name string) {
-	k.rule(!mode || s.IsSet(), "is required by SMSBRIDGE_PUSH_AUTH", "set it, or its _FILE, to what the provider sends",
+	k.require(!mode || s.IsSet(), "is required by SMSBRIDGE_PUSH_AUTH", "set it, or its _FILE, to what the provider sends",
 		name, name+"_FILE", "PUSH_AUTH")
 }
 
@@ -236,7 +236,7 @@ func (k *checker) reports(c *Config) {
 	k.rule(!r.HashKey.IsSet() || len(r.HashKey.Value()) >= leastHashKey, "is shorter than 16 bytes",
 		"choose another, for example the output of: openssl rand -hex 24", "NUMBER_HASH_KEY")
 	credentials := c.Provider.Name.IsSet() && c.Provider.Password.IsSet()
-	k.rule(!c.Life.Roles.Has("correlate") || r.HashKey.IsSet() || credentials, "is required where the provider's credentials, of which it is derived, are not set",
+	k.require(!c.Life.Roles.Has("correlate") || r.HashKey.IsSet() || credentials, "is required where the provider's credentials, of which it is derived, are not set",
 		"set it, or its _FILE, to the same secret in every process", "NUMBER_HASH_KEY", "NUMBER_HASH_KEY_FILE",
 		"PROVIDER_NAME", "PROVIDER_NAME_FILE", "PROVIDER_PASSWORD", "PROVIDER_PASSWORD_FILE", "ROLES")
 }

@@ -39,17 +39,17 @@ func (k *checker) refuseUnknown(vars []variable) {
 			continue
 		}
 		remedy := "remove it; smsbridge config lists every variable"
-		if near := nearest(name, known); near != "" {
+		if near := Nearest(name, known); near != "" {
 			remedy = "did you mean " + prefix + near + "?"
 		}
 		k.fault(name, "is not known", remedy)
 	}
 }
 
-// nearest is the known name that a typo most likely stands for, empty when none
+// Nearest is the known name that a typo most likely stands for, empty when none
 // is near.
-func nearest(name string, known []string) string {
-	best, limit := "", max(2, len(name)/4)
+func Nearest(name string, known []string) string {
+	best, limit := "", min(max(2, len(name)/4), len(name)-1)
 	for _, candidate := range known {
 		if d := distance(name, candidate); d <= limit {
 			best, limit = candidate, d-1

@@ -14,39 +14,36 @@ import (
 	"smsbridge/connector/trail"
 )
 
-const auditUsage = `usage: smsbridge audit [-since T] [-until T] [-json]
-
-Holds the promises against the topics: every committed command has a result,
-none was submitted twice by itself. Exits with 1 where one was broken.
-
-  -since, -until  when the commands were written: a duration before now, or a
-                  time in UTC; the last 48h where nothing is said
-`
+func auditCommand() *command {
+	return &command{
+		name: "audit", brief: "hold the promises against the topics",
+		long: `Holds the promises against the topics: every committed command has a result, none was submitted twice by itself.
+Exits with 1 where one was broken. -since and -until are about when the commands were written.`,
+		flags: func(flags *flag.FlagSet) action {
+			asJSON := flags.Bool("json", false, "print one JSON object")
+			span := spanFlags(flags)
+			return func(ctx context.Context, _ []string, s streams) error { return audit(ctx, span(), *asJSON, s) }
+		},
+	}
+}
 
 // errBroken is what audit ends with when a promise was broken.
 var errBroken = errors.New("a promise was broken, see above")
 
-func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
-	var asJSON bool
-	flags.BoolVar(&asJSON, "json", false, "")
-	span := spanFlags(flags)
-	if err := parseAlone(flags, args, auditUsage); err != nil {
-		return err
-	}
-	return withReader(ctx, stderr, func(c config.Config, r trail.Reader) error {
-		audit, err := trail.Check(ctx, r, trailTopics(c), trail.AuditQuery{
-			Group: c.Kafka.Group, Span: span(), Window: c.Commands.DedupeWindow,
+func audit(ctx context.Context, span trail.Span, asJSON bool, s streams) error {
+	return withReader(ctx, s.err, func(c config.Config, r trail.Reader) error {
+		found, err := trail.Check(ctx, r, trailTopics(c), trail.AuditQuery{
+			Group: c.Kafka.Group, Span: span, Window: c.Commands.DedupeWindow,
 		})
 		if err != nil {
 			return err
 		}
 		if asJSON {
-			err = json.NewEncoder(stdout).Encode(audit)
+			err = json.NewEncoder(s.out).Encode(found)
 		} else {
-			tellAudit(stdout, audit)
+			tellAudit(s.out, found)
 		}
-		if err == nil && audit.Broken() {
+		if err == nil && found.Broken() {
 			err = errBroken
 		}
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -37,6 +38,17 @@ func (l *checklist) say(what string, err error) bool {
 // note prints what is worth knowing and no fault.
 func (l *checklist) note(what string) {
 	fmt.Fprintf(l.out, "note  %s\n", what)
+}
+
+func checkCommand() *command {
+	return &command{
+		name: "check", brief: "validate the configuration, reach Kafka and the provider, send nothing",
+		long: `Validates the configuration, reaches Kafka, looks at topics, partitions and rights, and asks the provider for the
+balance. Sends nothing. Exits with 1 where something is not as it should be.`,
+		flags: func(*flag.FlagSet) action {
+			return func(ctx context.Context, _ []string, s streams) error { return check(ctx, s.out) }
+		},
+	}
 }
 
 // check tells whether run would work, and sends nothing.

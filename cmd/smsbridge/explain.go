@@ -15,44 +15,40 @@ import (
 	"smsbridge/connector/trail"
 )
 
-const explainUsage = `usage: smsbridge explain [COMMAND_ID] [-to NUMBER] [-key KEY] [-metadata NAME=VALUE]...
-                         [-since T] [-until T] [-json] [-show-numbers]
-
-Tells all that happened to commands, from record to last report, in order of
-time. What is given must all fit; -key reads one partition instead of all.
-
-  -since, -until  when the commands were written: a duration before now, or a
-                  time in UTC; the last 48h where nothing is said
-  -json           one JSON object for each event
-  -show-numbers   numbers and texts readable
-`
+func explainCommand() *command {
+	return &command{
+		name: "explain", words: "[COMMAND_ID]", brief: "tell all that happened to a command",
+		long: `Tells all that happened to commands, from record to last report, in order of time. What is given must all fit;
+-key reads one partition instead of all. Numbers are masked.`,
+		flags: func(flags *flag.FlagSet) action {
+			q := trail.Query{Metadata: pairs{}}
+			flags.StringVar(&q.To, "to", "", "commands to this `NUMBER`")
+			flags.StringVar(&q.Key, "key", "", "commands with this `KEY` of the record")
+			flags.Var(pairs(q.Metadata), "metadata", "commands with this metadata, `NAME=VALUE`; may be given more than once")
+			asJSON := flags.Bool("json", false, "print a JSON object for each event")
+			flags.BoolVar(&q.Show, "show-numbers", false, "show numbers and texts")
+			span := spanFlags(flags)
+			return func(ctx context.Context, words []string, s streams) error {
+				switch {
+				case len(words) > 1:
+					return misuse("explain takes one id")
+				case len(words) == 1:
+					q.ID = words[0]
+				case q.To == "" && q.Key == "" && len(q.Metadata) == 0:
+					return misuse("say which command: by its id, or by -to, -key or -metadata")
+				}
+				q.Span = span()
+				return explain(ctx, q, *asJSON, s)
+			}
+		},
+	}
+}
 
 // errNothingFound is what explain ends with when no record fits.
 var errNothingFound = errors.New("nothing was found; look further back by -since, or check id, key and topics")
 
-func explainCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
-	q := trail.Query{Metadata: pairs{}}
-	var asJSON bool
-	flags.StringVar(&q.To, "to", "", "")
-	flags.StringVar(&q.Key, "key", "", "")
-	flags.Var(pairs(q.Metadata), "metadata", "")
-	flags.BoolVar(&asJSON, "json", false, "")
-	flags.BoolVar(&q.Show, "show-numbers", false, "")
-	span := spanFlags(flags)
-	words, err := parse(flags, args, explainUsage)
-	switch {
-	case err != nil:
-		return err
-	case len(words) > 1:
-		return misuse(errors.New("explain takes one id"), explainUsage)
-	case len(words) == 1:
-		q.ID = words[0]
-	case q.To == "" && q.Key == "" && len(q.Metadata) == 0:
-		return misuse(errors.New("say which command"), explainUsage)
-	}
-	q.Span = span()
-	return withReader(ctx, stderr, func(c config.Config, r trail.Reader) error {
+func explain(ctx context.Context, q trail.Query, asJSON bool, s streams) error {
+	return withReader(ctx, s.err, func(c config.Config, r trail.Reader) error {
 		events, err := trail.Explain(ctx, r, trailTopics(c), q)
 		if err != nil {
 			return err
@@ -60,7 +56,7 @@ func explainCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 		if len(events) == 0 {
 			return errNothingFound
 		}
-		return tellEvents(stdout, events, asJSON)
+		return tellEvents(s.out, events, asJSON)
 	})
 }
 

@@ -35,7 +35,7 @@ func carried(t *testing.T) (broker string) {
 			t.Fatal(err)
 		}
 	}
-	p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	p.eventually(func() error {
 		if n := count(t, broker, "sms.results"); n < 5 {
 			return fmt.Errorf("%d results", n)

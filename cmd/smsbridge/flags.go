@@ -4,7 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,8 +37,8 @@ func (m *moment) Set(text string) error {
 func spanFlags(flags *flag.FlagSet) func() trail.Span {
 	since := moment{time.Now().Add(-48 * time.Hour)}
 	var until moment
-	flags.Var(&since, "since", "")
-	flags.Var(&until, "until", "")
+	flags.Var(&since, "since", "from this `TIME` on: a duration before now, or a time in UTC; the last 48h where it is left out")
+	flags.Var(&until, "until", "up to this `TIME`; now where it is left out")
 	return func() trail.Span { return trail.Span{Since: since.Time, Until: until.Time} }
 }
 
@@ -58,30 +58,22 @@ func (p pairs) Set(text string) error {
 	return nil
 }
 
-// parse reads flags wherever they stand among the other words, which it returns.
-func parse(flags *flag.FlagSet, args []string, usage string) (words []string, err error) {
-	flags.SetOutput(io.Discard)
-	for {
-		if err := flags.Parse(args); err != nil {
-			return nil, misuse(err, usage)
-		}
-		if flags.NArg() == 0 {
-			return words, nil
-		}
-		words, args = append(words, flags.Arg(0)), flags.Args()[1:]
-	}
+// oneOf is a flag that takes one of some words.
+type oneOf struct {
+	word  string
+	known []string
 }
 
-// parseAlone reads flags that no other word may stand among.
-func parseAlone(flags *flag.FlagSet, args []string, usage string) error {
-	words, err := parse(flags, args, usage)
-	if err == nil && len(words) > 0 {
-		err = misuse(fmt.Errorf("%q is not known", words[0]), usage)
+// String implements flag.Value.
+func (o *oneOf) String() string { return o.word }
+
+// Set implements flag.Value.
+func (o *oneOf) Set(text string) error {
+	if !slices.Contains(o.known, text) {
+		return fmt.Errorf("write one of %s", strings.Join(o.known, ", "))
 	}
-	return err
+	o.word = text
+	return nil
 }
 
-// misuse is an error that ends with exitUsage and tells the usage.
-func misuse(err error, usage string) error {
-	return fmt.Errorf("%w; %w\n%s", err, errUsage, usage)
-}
+func (o *oneOf) choices() []string { return o.known }

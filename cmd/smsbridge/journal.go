@@ -17,70 +17,50 @@ import (
 	"smsbridge/connector/journal"
 )
 
-const journalUsage = `usage: smsbridge journal status [-json]
-       smsbridge journal adopt -from GROUP
-       smsbridge journal accept-loss -partition N [-yes]
-
-Without -yes, accept-loss says what it would do, and does nothing.
-`
+func journalCommand() *command {
+	return &command{
+		name: "journal", brief: "look at halted partitions, and decide about them",
+		long: "Looks at the journal, which says what was submitted, and holds the ways out of a halt.",
+		subs: []*command{{
+			name: "status", brief: "tell what is halted and what to do about it",
+			long: "Tells first whether any partition is halted, then what the next owner of each would find. Changes nothing.",
+			flags: func(flags *flag.FlagSet) action {
+				asJSON := flags.Bool("json", false, "print one JSON array")
+				return func(ctx context.Context, _ []string, s streams) error {
+					return withOperator(ctx, func(o *connector.Operator) error { return journalStatus(ctx, o, *asJSON, s.out) })
+				}
+			},
+		}, {
+			name: "adopt", brief: "take the place of another group that wrote into this journal",
+			long: "Takes the place of a group that is stopped and stays so, for example after a change of SMSBRIDGE_KAFKA_GROUP.",
+			flags: func(flags *flag.FlagSet) action {
+				from := flags.String("from", "", "the `GROUP` that is stopped")
+				return func(ctx context.Context, _ []string, s streams) error {
+					if *from == "" {
+						return misuse("adopt needs -from GROUP")
+					}
+					return withOperator(ctx, func(o *connector.Operator) error { return adopt(ctx, o, *from, s.out) })
+				}
+			},
+		}, {
+			name: "accept-loss", brief: "let a partition go on whose journal lost records",
+			long: "Says what was lost and what accepting it means; does it with -yes.",
+			flags: func(flags *flag.FlagSet) action {
+				partition := flags.Int("partition", -1, "the `NUMBER` of the partition")
+				yes := flags.Bool("yes", false, "do it")
+				return func(ctx context.Context, _ []string, s streams) error {
+					if *partition < 0 {
+						return misuse("accept-loss needs -partition N")
+					}
+					return withOperator(ctx, func(o *connector.Operator) error { return acceptLoss(ctx, o, *partition, *yes, s.out) })
+				}
+			},
+		}},
+	}
+}
 
 // errNotDone is what a command ends with that was only asked what it would do.
 var errNotDone = errors.New("nothing was done; add -yes to do it")
-
-// order is one journal command with its arguments.
-type order struct {
-	name      string
-	json, yes bool
-	from      string
-	partition int
-}
-
-func parseOrder(args []string) (order, error) {
-	o := order{partition: -1}
-	if len(args) > 0 {
-		o.name, args = args[0], args[1:]
-	}
-	flags := flag.NewFlagSet(o.name, flag.ContinueOnError)
-	switch o.name {
-	case "status":
-		flags.BoolVar(&o.json, "json", false, "")
-	case "adopt":
-		flags.StringVar(&o.from, "from", "", "")
-	case "accept-loss":
-		flags.IntVar(&o.partition, "partition", -1, "")
-		flags.BoolVar(&o.yes, "yes", false, "")
-	default:
-		return o, misuse(fmt.Errorf("unknown journal command %q", o.name), journalUsage)
-	}
-	if err := parseAlone(flags, args, journalUsage); err != nil {
-		return o, err
-	}
-	switch {
-	case o.name == "adopt" && o.from == "":
-		return o, misuse(errors.New("adopt needs -from GROUP"), journalUsage)
-	case o.name == "accept-loss" && o.partition < 0:
-		return o, misuse(errors.New("accept-loss needs -partition N"), journalUsage)
-	}
-	return o, nil
-}
-
-// journalCommand looks at the journal or decides about halted partitions.
-func journalCommand(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	o, err := parseOrder(args)
-	if err != nil {
-		return err
-	}
-	return withOperator(ctx, func(operator *connector.Operator) error {
-		switch o.name {
-		case "adopt":
-			return adopt(ctx, operator, o, stdout)
-		case "accept-loss":
-			return acceptLoss(ctx, operator, o, stdout)
-		default:
-			return status(ctx, operator, o, stdout)
-		}
-	})
-}
 
 // partitionStatus is one partition as it is printed.
 type partitionStatus struct {
@@ -96,7 +76,7 @@ type partitionStatus struct {
 	Remedy    string               `json:"remedy,omitempty"`
 }
 
-func status(ctx context.Context, operator *connector.Operator, o order, stdout io.Writer) error {
+func journalStatus(ctx context.Context, operator *connector.Operator, asJSON bool, stdout io.Writer) error {
 	found, err := operator.Status(ctx)
 	if err != nil {
 		return err
@@ -110,7 +90,7 @@ func status(ctx context.Context, operator *connector.Operator, o order, stdout i
 			list[i].Halt, list[i].Detail, list[i].Remedy = string(x.Halt.Reason), x.Halt.Err.Error(), x.Halt.Reason.Remedy()
 		}
 	}
-	if o.json {
+	if asJSON {
 		encoder := json.NewEncoder(stdout)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(list)
@@ -143,9 +123,9 @@ func groups(all map[string]time.Time) string {
 	return strings.Join(list, ", ")
 }
 
-func adopt(ctx context.Context, operator *connector.Operator, o order, stdout io.Writer) error {
+func adopt(ctx context.Context, operator *connector.Operator, from string, stdout io.Writer) error {
 	group := operator.Group()
-	if err := operator.Adopt(ctx, o.from); err != nil {
+	if err := operator.Adopt(ctx, from); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, `Group %q takes the place of group %q:
@@ -153,19 +133,19 @@ func adopt(ctx context.Context, operator *connector.Operator, o order, stdout io
 - commands that it left open without an answer are told as unknown, or resent once where they ask for that;
 - partitions where %q has no offset yet go on at the offset of %q.
 %q must be stopped, and stay so: if it comes back its partitions halt.
-`, group, o.from, o.from, group, o.from, o.from)
+`, group, from, from, group, from, from)
 	fmt.Fprintln(stdout, "Done. A running connector notices within half a minute.")
 	return nil
 }
 
-func acceptLoss(ctx context.Context, operator *connector.Operator, o order, stdout io.Writer) error {
-	loss, err := operator.Loss(ctx, o.partition)
+func acceptLoss(ctx context.Context, operator *connector.Operator, partition int, yes bool, stdout io.Writer) error {
+	loss, err := operator.Loss(ctx, partition)
 	if err != nil {
 		return err
 	}
 	halt := loss.Examination.Halt
 	if halt == nil {
-		return fmt.Errorf("partition %d: %w", o.partition, journal.ErrNothingLost)
+		return fmt.Errorf("partition %d: %w", partition, journal.ErrNothingLost)
 	}
 	fmt.Fprintf(stdout, `%v
 
@@ -174,8 +154,8 @@ To accept the loss means for partition %d:
   the journal is told as unknown and never submitted. Whoever sent them decides; a new command needs a new id;
 - ids whose outcome was lost are not known any more: a producer that repeats such a command has it SENT AGAIN;
 - a late answer to a command that is told as unknown here no longer revises it.
-`, halt, o.partition, loss.From, loss.Until)
-	if !o.yes {
+`, halt, partition, loss.From, loss.Until)
+	if !yes {
 		return errNotDone
 	}
 	if err := operator.Accept(ctx, loss); err != nil {

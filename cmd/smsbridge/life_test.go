@@ -18,7 +18,7 @@ import (
 
 func TestEveryFaultOfTheConfigurationIsToldAtOnceAndExitsTwo(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil, "SMSBRIDGE_PROVIDER_URL=", "SMSBRIDGE_PUSH_AUTH=canary", "SMSBRIDGE_TYPO=1",
+	p := start(t, []string{"run"}, "SMSBRIDGE_PROVIDER_URL=", "SMSBRIDGE_PUSH_AUTH=canary", "SMSBRIDGE_TYPO=1",
 		"SMSBRIDGE_KAFKA_SESSION_TIMEOUT=1s", "SMSBRIDGE_SHUTDOWN_GRACE=2s")
 	if code := p.exit(); code != exitUsage {
 		t.Errorf("exit code %d", code)
@@ -63,7 +63,7 @@ func TestAPortThatIsTakenIsNamedByItsVariable(t *testing.T) {
 	defer taken.Close()
 	for _, variable := range []string{"SMSBRIDGE_ADMIN_LISTEN", "SMSBRIDGE_PUSH_LISTEN"} {
 		t.Run(variable, func(t *testing.T) {
-			p := start(t, nil, variable+"="+taken.Addr().String())
+			p := start(t, []string{"run"}, variable+"="+taken.Addr().String())
 			if code := p.exit(); code != exitFailed || !strings.Contains(p.out.String(), variable) {
 				t.Errorf("exit code %d", code)
 			}
@@ -80,7 +80,7 @@ func TestAStopBySignalExitsZeroAndTheNextProcessGoesOnWithoutLossOrRepeat(t *tes
 			const commands = 40
 			produce(t, broker, commands)
 			settings := []string{"SMSBRIDGE_KAFKA_BROKERS=" + broker, "SMSBRIDGE_PROVIDER_URL=" + provider.URL, "SMSBRIDGE_PROVIDER_MAX_IN_FLIGHT=5"}
-			p := start(t, nil, settings...)
+			p := start(t, []string{"run"}, settings...)
 			for range 5 {
 				<-provider.entered
 			}
@@ -94,7 +94,7 @@ func TestAStopBySignalExitsZeroAndTheNextProcessGoesOnWithoutLossOrRepeat(t *tes
 				t.Errorf("%d submits, %d results", submits, results)
 			}
 
-			p = start(t, nil, settings...)
+			p = start(t, []string{"run"}, settings...)
 			p.eventually(func() error {
 				if n := count(t, broker, "sms.results"); n < commands {
 					return fmt.Errorf("%d results", n)
@@ -117,7 +117,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	t.Parallel()
 	broker, provider := newBroker(t, kfake.SeedTopics(1, topics...)), newProvider(t)
 	produce(t, broker, 1)
-	p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL, "SMSBRIDGE_PROVIDER_TIMEOUT=5m", "SMSBRIDGE_SHUTDOWN_GRACE=10m")
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL, "SMSBRIDGE_PROVIDER_TIMEOUT=5m", "SMSBRIDGE_SHUTDOWN_GRACE=10m")
 	<-provider.entered // and gets no answer
 	p.signal(syscall.SIGTERM)
 	p.logged("stopping")
@@ -144,7 +144,7 @@ func TestItWaitsForAKafkaThatIsAwayAndGoesOnByItself(t *testing.T) {
 	}
 	provider := newProvider(t)
 	close(provider.goOn)
-	p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	p.logged("waiting for kafka")
 	p.admin("/healthz", 200)
 	if body := p.admin("/readyz", 503); !strings.Contains(strings.ToLower(body), "kafka") {
@@ -174,7 +174,7 @@ func TestItWaitsForTopicsThatAreMissing(t *testing.T) {
 	t.Parallel()
 	broker, provider := newBroker(t), newProvider(t)
 	close(provider.goOn)
-	p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	p.logged("waiting for kafka")
 	p.eventually(func() error {
 		if body := p.admin("/readyz", 503); !strings.Contains(body, "sms.") || !strings.Contains(body, "CREATE_TOPICS") {
@@ -200,7 +200,7 @@ func TestItCreatesTopicsWhereItIsTold(t *testing.T) {
 	t.Parallel()
 	broker, provider := newBroker(t), newProvider(t)
 	close(provider.goOn)
-	p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL,
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL,
 		"SMSBRIDGE_KAFKA_CREATE_TOPICS=true", "SMSBRIDGE_KAFKA_TOPIC_PARTITIONS=2")
 	p.logged("partitions assigned")
 	produce(t, broker, 1)
@@ -211,7 +211,7 @@ func TestItCreatesTopicsWhereItIsTold(t *testing.T) {
 func TestAWrongKafkaPasswordEndsItWithTheVariableNamed(t *testing.T) {
 	t.Parallel()
 	broker := newBroker(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "user", "right"), kfake.SeedTopics(1, topics...))
-	p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_KAFKA_SASL_MECHANISM=plain", "SMSBRIDGE_KAFKA_ALLOW_INSECURE_SASL=true",
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_KAFKA_SASL_MECHANISM=plain", "SMSBRIDGE_KAFKA_ALLOW_INSECURE_SASL=true",
 		"SMSBRIDGE_KAFKA_SASL_USERNAME=user", "SMSBRIDGE_KAFKA_SASL_PASSWORD="+secret)
 	if code := p.exit(); code != exitFailed || !strings.Contains(p.out.String(), "KAFKA_SASL_PASSWORD") {
 		t.Errorf("exit code %d", code)

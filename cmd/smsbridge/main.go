@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"smsbridge/config"
@@ -21,90 +23,41 @@ const (
 	exitUsage   = 2 // wrong configuration or usage
 )
 
-const usage = `usage: smsbridge [command]
-
-  run      carry commands until SIGTERM or SIGINT (the default)
-  check    validate the configuration, reach Kafka and the provider, send nothing
-  topics   print the commands that create the topics and give the rights
-  explain  COMMAND_ID | -to | -key | -metadata: all that happened to a command
-  pause, resume, cancel: hold the commands of a class, or of all, or call off what
-           waits; on every instance
-  audit    hold the promises against the topics
-  redrive  put the commands of chosen results on their topic again
-  journal  status | adopt -from GROUP | accept-loss -partition N: look at halted
-           partitions and decide about them
-  config   print the effective configuration and every variable with its default
-  version  print the version
-
-The configuration is the environment's SMSBRIDGE_ variables alone; see smsbridge config.
-`
-
 func main() {
 	os.Exit(dispatch(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// errUsage marks errors that end with exitUsage.
-var errUsage = errors.New("see smsbridge help")
-
+// dispatch runs a command line and returns the exit code.
 func dispatch(args []string, stdout, stderr io.Writer) int {
-	err := command(args, stdout, stderr)
-	var faults config.Faults
-	switch {
-	case err == nil:
+	ctx, stop := untilSignal()
+	defer stop()
+	err := smsbridge().run(ctx, args, streams{stdout, stderr})
+	if err == nil {
 		return exitStopped
-	case errors.As(err, &faults), errors.Is(err, errUsage):
-		fmt.Fprintln(stderr, "smsbridge:", err)
+	}
+	fmt.Fprintln(stderr, "smsbridge:", err)
+	if _, misused := errors.AsType[*usageError](err); misused {
 		return exitUsage
-	default:
-		fmt.Fprintln(stderr, "smsbridge:", err)
-		return exitFailed
 	}
+	if _, wrong := errors.AsType[config.Faults](err); wrong {
+		return exitUsage
+	}
+	return exitFailed
 }
 
-// tools are the commands that take arguments.
-var tools = map[string]func(ctx context.Context, args []string, stdout, stderr io.Writer) error{
-	"topics":  topicsCommand,
-	"journal": journalCommand,
-	"explain": explainCommand,
-	"pause":   pauseCommand,
-	"resume":  resumeCommand,
-	"cancel":  cancelCommand,
-	"audit":   auditCommand,
-	"redrive": redriveCommand,
-}
-
-func command(args []string, stdout, stderr io.Writer) error {
-	name := "run"
-	if len(args) > 0 {
-		name = args[0]
-	}
-	if tool, found := tools[name]; found {
-		ctx, stop := untilSignal()
-		defer stop()
-		return tool(ctx, args[1:], stdout, stderr)
-	}
-	if len(args) > 1 {
-		return fmt.Errorf("%q: %s takes no arguments, its settings are environment variables; %w", args[1], name, errUsage)
-	}
-	switch name {
-	case "run":
-		ctx, stop := untilSignal()
-		defer stop()
-		return run(ctx, stderr)
-	case "check":
-		ctx, stop := untilSignal()
-		defer stop()
-		return check(ctx, stdout)
-	case "config":
-		return printConfig(stdout)
-	case "version":
-		_, err := fmt.Fprintln(stdout, version())
-		return err
-	case "help", "-h", "-help", "--help":
-		_, err := io.WriteString(stdout, usage)
-		return err
-	default:
-		return fmt.Errorf("unknown command %q; %w", name, errUsage)
+// smsbridge is the whole command line, in the order of its help.
+func smsbridge() *command {
+	return &command{
+		name: "smsbridge",
+		long: `smsbridge carries send commands from Kafka to an SMS provider, and results, delivery reports and inbound
+messages back. Only smsbridge run submits texts. The configuration is the SMSBRIDGE_ variables of the
+environment alone; run and check need all of it, every other command the Kafka settings only.`,
+		subs: []*command{
+			runCommand(), checkCommand(), topicsCommand(), configCommand(),
+			explainCommand(), auditCommand(), redriveCommand(),
+			pauseCommand(), resumeCommand(), cancelCommand(), journalCommand(),
+			completionCommand(), versionCommand(),
+		},
 	}
 }
 
@@ -117,9 +70,30 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
+func configCommand() *command {
+	return &command{
+		name: "config", brief: "print the effective configuration and every variable with its default",
+		long: "Prints every variable with its value, its default and what it is for, as an environment file. Secrets are stars.",
+		flags: func(*flag.FlagSet) action {
+			return func(_ context.Context, _ []string, s streams) error { return printConfig(s) }
+		},
+	}
+}
+
 // printConfig prints what it could read also where something is wrong: it is
-// how one finds out what.
-func printConfig(w io.Writer) error {
+// how one finds out what. What run and check need may be missing here.
+func printConfig(s streams) error {
 	c, err := config.Load()
-	return errors.Join(c.Print(w), err)
+	faults, _ := errors.AsType[config.Faults](err)
+	missing := func(f config.Fault) bool { return f.Missing }
+	for _, f := range faults {
+		if missing(f) {
+			fmt.Fprintf(s.err, "note: run and check need %s, which %s\n", f.Variable, f.Rule)
+		}
+	}
+	err = c.Print(s.out)
+	if faults = slices.DeleteFunc(faults, missing); len(faults) > 0 {
+		err = errors.Join(err, faults)
+	}
+	return err
 }

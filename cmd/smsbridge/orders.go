@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,36 +12,44 @@ import (
 	"smsbridge/connector/control"
 )
 
-const ordersUsage = `usage: smsbridge pause  [-class otp|notice|marketing]
-       smsbridge resume [-class otp|notice|marketing]
-       smsbridge cancel [-id ID] [-class CLASS] [-metadata NAME=VALUE]... [-before TIME]
-
-pause holds the commands of one class, or of all, on every instance until resume; their validity runs on.
-cancel is about the commands that fit everything given and were produced before TIME (a duration before now, or a
-time in UTC; now where it is left out): each that is not submitted yet gets the result cancelled. It cannot be taken back.
-`
-
-func pauseCommand(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	return holdCommand(ctx, "pause", args, stdout)
+func pauseCommand() *command {
+	return holdCommand("pause", "hold the commands of a class, or of all, on every instance",
+		`Holds the commands of one class, or of all, on every instance until resume. Their validity runs on: what is not
+resumed before its end gets the result expired.`)
 }
 
-func resumeCommand(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	return holdCommand(ctx, "resume", args, stdout)
+func resumeCommand() *command {
+	return holdCommand("resume", "let the commands of a class, or of all, go on",
+		"Lets the commands of one class, or of all, go on that pause holds.")
 }
 
-func holdCommand(ctx context.Context, name string, args []string, stdout io.Writer) error {
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	class := flags.String("class", "", "")
-	if err := parseAlone(flags, args, ordersUsage); err != nil {
-		return err
+func holdCommand(name, brief, long string) *command {
+	return &command{
+		name: name, brief: brief, long: long,
+		flags: func(flags *flag.FlagSet) action {
+			class := classFlag(flags)
+			return func(ctx context.Context, _ []string, s streams) error {
+				classes := control.Classes
+				if class.word != "" {
+					classes = []sms.Class{sms.Class(class.word)}
+				}
+				return hold(ctx, name, classes, s)
+			}
+		},
 	}
-	if err := knownClass(*class); err != nil {
-		return err
+}
+
+// classFlag adds -class.
+func classFlag(flags *flag.FlagSet) *oneOf {
+	class := &oneOf{}
+	for _, c := range control.Classes {
+		class.known = append(class.known, string(c))
 	}
-	classes := control.Classes
-	if *class != "" {
-		classes = []sms.Class{sms.Class(*class)}
-	}
+	flags.Var(class, "class", "only commands of this `CLASS`: "+strings.Join(class.known, ", "))
+	return class
+}
+
+func hold(ctx context.Context, name string, classes []sms.Class, s streams) error {
 	return withOperator(ctx, func(operator *connector.Operator) error {
 		var names []string
 		for _, class := range classes {
@@ -53,50 +58,44 @@ func holdCommand(ctx context.Context, name string, args []string, stdout io.Writ
 				return err
 			}
 		}
-		fmt.Fprintf(stdout, "Ordered: %s %s. Running instances follow within seconds; /api/status tells what is held.\n", name, strings.Join(names, ", "))
+		fmt.Fprintf(s.out, "Ordered: %s %s. Running instances follow within seconds; /api/status tells what is held.\n", name, strings.Join(names, ", "))
 		return nil
 	})
 }
 
-func cancelCommand(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	c, err := parseCancel(args, time.Now())
-	if err != nil {
-		return err
+func cancelCommand() *command {
+	return &command{
+		name: "cancel", brief: "call off commands that wait",
+		long: `Calls off the commands that fit all that is given and were produced before a time: each that is not submitted
+yet gets the result cancelled. It cannot be taken back.`,
+		flags: func(flags *flag.FlagSet) action {
+			now := time.Now()
+			c := control.Cancellation{Metadata: map[string]string{}}
+			before := moment{now}
+			flags.StringVar(&c.ID, "id", "", "the command with this `ID`")
+			class := classFlag(flags)
+			flags.Var(pairs(c.Metadata), "metadata", "commands with this metadata, `NAME=VALUE`; may be given more than once")
+			flags.Var(&before, "before", "commands produced before this `TIME`: a duration before now, or a time in UTC; now where it is left out")
+			return func(ctx context.Context, _ []string, s streams) error {
+				switch {
+				case flags.NFlag() == 0:
+					return misuse("cancel needs to be told what: -before TIME alone is about everything")
+				case before.After(now):
+					return misuse("-before is a time to come")
+				}
+				c.Class, c.Before = sms.Class(class.word), before.Time
+				return cancel(ctx, c, s)
+			}
+		},
 	}
+}
+
+func cancel(ctx context.Context, c control.Cancellation, s streams) error {
 	return withOperator(ctx, func(operator *connector.Operator) error {
 		if err := operator.Cancel(ctx, c); err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "Ordered: cancel what was produced before %s and fits. Each such command gets its result.\n", c.Before.UTC().Format(time.RFC3339))
+		fmt.Fprintf(s.out, "Ordered: cancel what was produced before %s and fits. Each such command gets its result.\n", c.Before.UTC().Format(time.RFC3339))
 		return nil
 	})
-}
-
-func parseCancel(args []string, now time.Time) (control.Cancellation, error) {
-	c := control.Cancellation{Metadata: map[string]string{}}
-	before := moment{now}
-	flags := flag.NewFlagSet("cancel", flag.ContinueOnError)
-	flags.StringVar(&c.ID, "id", "", "")
-	class := flags.String("class", "", "")
-	flags.Var(pairs(c.Metadata), "metadata", "")
-	flags.Var(&before, "before", "")
-	if err := parseAlone(flags, args, ordersUsage); err != nil {
-		return c, err
-	}
-	switch {
-	case flags.NFlag() == 0:
-		return c, misuse(errors.New("cancel needs to be told what: -before TIME alone is about everything"), ordersUsage)
-	case before.After(now):
-		return c, misuse(errors.New("-before is a time to come"), ordersUsage)
-	}
-	c.Class, c.Before = sms.Class(*class), before.Time
-	return c, knownClass(*class)
-}
-
-// knownClass fails for what is neither a class nor empty, which is all of them.
-func knownClass(class string) error {
-	if class == "" || slices.Contains(control.Classes, sms.Class(class)) {
-		return nil
-	}
-	return misuse(fmt.Errorf("-class %q is none", class), ordersUsage)
 }

@@ -24,7 +24,7 @@ func TestOrdersAreExplainedWhereTheyAreWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, args)
-			if code := p.exit(); code != exitUsage || !strings.Contains(p.out.String(), "usage: smsbridge pause") {
+			if code := p.exit(); code != exitUsage || !strings.Contains(p.out.String(), "usage: smsbridge "+args[0]) {
 				t.Errorf("exit code %d", code)
 			}
 		})
@@ -76,7 +76,7 @@ func TestPausedCommandsWaitThroughARestartAndCancelledOnesAreNeverSubmitted(t *t
 		}
 	}
 
-	p := start(t, nil, kafka, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
+	p := start(t, []string{"run"}, kafka, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	results(p, map[string]string{"code": "accepted"})
 	p.eventually(func() error {
 		if body := p.admin("/api/status", 200); !strings.Contains(body, `"class": "marketing"`) {
@@ -90,7 +90,7 @@ func TestPausedCommandsWaitThroughARestartAndCancelledOnesAreNeverSubmitted(t *t
 	}
 
 	order("cancel", "-metadata", "campaign=spring")
-	p = start(t, nil, kafka, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
+	p = start(t, []string{"run"}, kafka, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	results(p, map[string]string{"code": "accepted", "spring": "cancelled"})
 	order("resume")
 	results(p, map[string]string{"code": "accepted", "spring": "cancelled", "autumn": "accepted"})

@@ -16,7 +16,7 @@ import (
 // withKafka does something for a tool, which fails where Kafka cannot be reached,
 // rather than wait for it.
 func withKafka(ctx context.Context, do func(config.Config, *kafkaio.Client) error) (err error) {
-	c, err := config.Load()
+	c, err := config.LoadTools()
 	if err != nil {
 		return err
 	}

@@ -19,22 +19,33 @@ import (
 	"smsbridge/connector/trail"
 )
 
-const redriveUsage = `usage: smsbridge redrive -status STATUS[,STATUS]... [-reason REASON[,REASON]...] [-id ID[,ID]...]
-                         [-since T] [-until T] [-valid-for D] [-include-unknown] [-rate N] [-yes]
-
-Puts the commands of chosen results on their topic again: same record, same
-key, another id (ID.redrive-1, then -2), so that a second run over the same
-results is answered duplicate. Without -yes it counts, and does nothing.
-
-  -status           of the final result: rejected, failed, expired, cancelled, invalid
-  -since, -until    when the result was reached: a duration before now, or a time
-                    in UTC; the last 48h where nothing is said
-  -valid-for        new expires_at, from now; the validity of the class still counts
-  -include-unknown  also those that may have been accepted: PEOPLE MAY GET THEM TWICE
-  -rate             commands a second (100)
-
-What was accepted, even in part, is never sent again.
-`
+func redriveCommand() *command {
+	return &command{
+		name: "redrive", brief: "put the commands of chosen results on their topic again",
+		long: `Puts the commands of chosen results on their topic again: same record, same key, another id (ID.redrive-1, then
+-2), so that a second run over the same results is answered duplicate. Without -yes it counts, and does nothing.
+What was accepted, even in part, is never sent again. -since and -until are about when the result was reached.`,
+		flags: func(flags *flag.FlagSet) action {
+			var o redriveOrder
+			var statuses, reasons, ids list
+			flags.Var(&statuses, "status", "`STATUS` of the final result, separated by commas: rejected, failed, expired, cancelled, invalid")
+			flags.Var(&reasons, "reason", "`REASON` of the result, separated by commas")
+			flags.Var(&ids, "id", "`ID` of the command, separated by commas")
+			flags.DurationVar(&o.validFor, "valid-for", 0, "new expires_at, this `DURATION` from now; the validity of the class still counts")
+			flags.Float64Var(&o.perSecond, "rate", 100, "at most this `NUMBER` of commands a second (100)")
+			flags.BoolVar(&o.selection.IncludeUnknown, "include-unknown", false, "also those that may have been accepted: PEOPLE MAY GET THEM TWICE")
+			flags.BoolVar(&o.yes, "yes", false, "do it")
+			span := spanFlags(flags)
+			return func(ctx context.Context, _ []string, s streams) error {
+				o.selection.IDs, o.selection.Span = ids, span()
+				if err := o.choose(statuses, reasons); err != nil {
+					return err
+				}
+				return redrive(ctx, o, s)
+			}
+		},
+	}
+}
 
 // list is a flag of words, separated by commas.
 type list []string
@@ -56,22 +67,8 @@ type redriveOrder struct {
 	yes       bool
 }
 
-func parseRedrive(args []string) (redriveOrder, error) {
-	flags := flag.NewFlagSet("redrive", flag.ContinueOnError)
-	var o redriveOrder
-	var statuses, reasons, ids list
-	flags.Var(&statuses, "status", "")
-	flags.Var(&reasons, "reason", "")
-	flags.Var(&ids, "id", "")
-	flags.DurationVar(&o.validFor, "valid-for", 0, "")
-	flags.Float64Var(&o.perSecond, "rate", 100, "")
-	flags.BoolVar(&o.selection.IncludeUnknown, "include-unknown", false, "")
-	flags.BoolVar(&o.yes, "yes", false, "")
-	span := spanFlags(flags)
-	err := parseAlone(flags, args, redriveUsage)
-	if err != nil {
-		return o, err
-	}
+// choose judges what is to be sent again.
+func (o *redriveOrder) choose(statuses, reasons list) (err error) {
 	if o.selection.IncludeUnknown {
 		statuses = append(statuses, string(sms.Unknown))
 	}
@@ -93,18 +90,13 @@ func parseRedrive(args []string) (redriveOrder, error) {
 		o.selection.Reasons = append(o.selection.Reasons, sms.Reason(reason))
 	}
 	if err != nil {
-		return o, misuse(err, redriveUsage)
+		return misuse("%w", err)
 	}
-	o.selection.IDs, o.selection.Span = ids, span()
-	return o, nil
+	return nil
 }
 
-func redriveCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, err := parseRedrive(args)
-	if err != nil {
-		return err
-	}
-	return withReader(ctx, stderr, func(c config.Config, r trail.Reader) error {
+func redrive(ctx context.Context, o redriveOrder, s streams) error {
+	return withReader(ctx, s.err, func(c config.Config, r trail.Reader) error {
 		chosen, left, err := trail.Choose(ctx, r, trailTopics(c), o.selection)
 		if err != nil {
 			return err
@@ -118,16 +110,16 @@ func redriveCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 		for why, n := range gone {
 			counts.left[why] += n
 		}
-		counts.tell(stdout)
+		counts.tell(s.out)
 		switch {
 		case counts.commands == 0:
-			fmt.Fprintln(stdout, "Nothing to send again.")
+			fmt.Fprintln(s.out, "Nothing to send again.")
 			return nil
 		case !o.yes:
-			fmt.Fprintln(stdout, "A dry run: nothing was put on the topic. -yes does it.")
+			fmt.Fprintln(s.out, "A dry run: nothing was put on the topic. -yes does it.")
 			return nil
 		}
-		return sendAgain(ctx, r, chosen, renewal, o.perSecond, counts.commands, stdout)
+		return sendAgain(ctx, r, chosen, renewal, o.perSecond, counts.commands, s.out)
 	})
 }
 

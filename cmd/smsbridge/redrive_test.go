@@ -31,7 +31,7 @@ func TestARedriveIsCountedThenSentAndNeverTwice(t *testing.T) {
 	t.Cleanup(provider.Close)
 	carry := func(results int) {
 		t.Helper()
-		p := start(t, nil, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
+		p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 		p.eventually(func() error {
 			if n := count(t, broker, "sms.results"); n < results {
 				return fmt.Errorf("%d results", n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +23,17 @@ import (
 	"smsbridge/connector/submit"
 	"smsbridge/connector/telemetry"
 )
+
+func runCommand() *command {
+	return &command{
+		name: "run", brief: "carry commands until SIGTERM or SIGINT; nothing else submits",
+		long: `Carries commands until SIGTERM or SIGINT, then finishes what is under way. SMSBRIDGE_ROLES says which part of the
+work this process does. Its log goes to standard error. A second signal ends it at once.`,
+		flags: func(*flag.FlagSet) action {
+			return func(ctx context.Context, _ []string, s streams) error { return run(ctx, s.err) }
+		},
+	}
+}
 
 // run wires the configuration to a connector and runs it.
 func run(ctx context.Context, stderr io.Writer) error {

@@ -15,18 +15,6 @@ import (
 	"smsbridge/connector"
 )
 
-const topicsUsage = `usage: smsbridge topics [-principal User:NAME] [-tools-principal User:NAME] [-admin FILE]
-
-Prints what creates the topics of this configuration and gives the rights that
-smsbridge needs, for a shell with Apache Kafka's own tools on its PATH. Does
-nothing itself.
-
-  -principal        who runs smsbridge run; the login of this configuration
-  -tools-principal  who uses the other commands; without it their rights are
-                    printed as comments
-  -admin            properties file of the administrator's login (--command-config)
-`
-
 // script is what smsbridge topics prints.
 type script struct {
 	out       io.Writer
@@ -35,24 +23,32 @@ type script struct {
 	tools     string
 }
 
-// topicsCommand prints what an administrator has to run.
-func topicsCommand(_ context.Context, args []string, stdout, _ io.Writer) error {
-	flags := flag.NewFlagSet("topics", flag.ContinueOnError)
-	var principal, tools, admin string
-	flags.StringVar(&principal, "principal", "", "")
-	flags.StringVar(&tools, "tools-principal", "", "")
-	flags.StringVar(&admin, "admin", "", "")
-	if err := parseAlone(flags, args, topicsUsage); err != nil {
-		return err
+func topicsCommand() *command {
+	return &command{
+		name: "topics", brief: "print the commands that create the topics and give the rights",
+		long: `Prints what creates the topics of this configuration and gives the rights that smsbridge needs, for a shell with
+Apache Kafka's own tools on its PATH. Does nothing itself.`,
+		flags: func(flags *flag.FlagSet) action {
+			principal := flags.String("principal", "", "`User:NAME` of who runs smsbridge run; the login of this configuration where it is left out")
+			tools := flags.String("tools-principal", "", "`User:NAME` of who uses the other commands; without it their rights are printed as comments")
+			admin := flags.String("admin", "", "properties `FILE` of the administrator's login (--command-config)")
+			return func(_ context.Context, _ []string, s streams) error {
+				return printTopics(script{out: s.out, principal: *principal, tools: *tools}, *admin)
+			}
+		},
 	}
-	c, err := config.Load()
+}
+
+// printTopics prints what an administrator has to run.
+func printTopics(s script, admin string) error {
+	c, err := config.LoadTools()
 	if err != nil {
 		return err
 	}
-	if principal == "" && c.Kafka.SASLUsername != "" {
-		principal = "User:" + c.Kafka.SASLUsername
+	if s.principal == "" && c.Kafka.SASLUsername != "" {
+		s.principal = "User:" + c.Kafka.SASLUsername
 	}
-	s := script{out: stdout, where: "--bootstrap-server " + word(strings.Join(c.Kafka.Brokers, ",")), principal: principal, tools: tools}
+	s.where = "--bootstrap-server " + word(strings.Join(c.Kafka.Brokers, ","))
 	if admin != "" {
 		s.where += " --command-config " + word(admin)
 	}
