@@ -65,7 +65,7 @@ type Provider struct {
 	URL           string        `envconfig:"PROVIDER_URL" required:"intake" desc:"where texts are submitted, as the provider gave it for the account"`
 	BalanceURL    string        `envconfig:"PROVIDER_BALANCE_URL" default:"${PROVIDER_URL}" desc:"where the balance is asked"`
 	AllowHTTP     Switch        `envconfig:"PROVIDER_ALLOW_HTTP" default:"false" desc:"allow plain http to another host than this machine; credentials and texts are then readable on the way"`
-	Proxy         string        `envconfig:"PROVIDER_PROXY" desc:"proxy on the way to the provider (http, https or socks5 URL); the environment's proxies are not used"`
+	Proxy         string        `envconfig:"PROVIDER_PROXY" desc:"proxy on the way to the provider (http or https URL); the environment's proxies are not used"`
 	Account       string        `envconfig:"PROVIDER_ACCOUNT" default:"default" desc:"alias of the account in events, metrics and logs, never its login"`
 	Exclusive     Switch        `envconfig:"PROVIDER_EXCLUSIVE" default:"false" desc:"true: nobody else submits on this account, no other deployment and no person, so that a report which nothing explains is evidence about a submit without an answer"`
 	Name          Secret        `envconfig:"PROVIDER_NAME" required:"intake" desc:"login of the account"`
@@ -106,19 +106,26 @@ type Commands struct {
 
 // Push says how the provider's pushes are received.
 type Push struct {
-	Listen               string   `envconfig:"PUSH_LISTEN" default:":8080" desc:"public address for the provider's pushes"`
-	Token                Secret   `envconfig:"PUSH_TOKEN" desc:"secret path segment: /push/TOKEN/report instead of /push/report"`
-	Auth                 string   `envconfig:"PUSH_AUTH" required:"push" oneof:"static md5 either none" desc:"how pushes prove where they come from; none believes anybody"`
-	Name                 Secret   `envconfig:"PUSH_NAME" desc:"name in pushes, for static and either"`
-	Password             Secret   `envconfig:"PUSH_PASSWORD" desc:"password in pushes, for static and either"`
-	PasswordPrevious     Secret   `envconfig:"PUSH_PASSWORD_PREVIOUS" desc:"the password before, also taken while it is being changed"`
-	AccessSecret         Secret   `envconfig:"PUSH_ACCESS_SECRET" desc:"secret of the digests in pushes, for md5 and either"`
-	AccessSecretPrevious Secret   `envconfig:"PUSH_ACCESS_SECRET_PREVIOUS" desc:"the secret before, also taken while it is being changed"`
-	Allow                Networks `envconfig:"PUSH_ALLOW" desc:"networks that may push (10.0.0.0/8,192.0.2.7), separated by commas; all when empty"`
-	TrustedProxies       Networks `envconfig:"PUSH_TRUSTED_PROXIES" desc:"networks of our own proxies, whose X-Forwarded-For is believed"`
-	Ack                  string   `envconfig:"PUSH_ACK" default:"OK" desc:"body of the answer to a push that was taken"`
-	SpoolDir             string   `envconfig:"PUSH_SPOOL_DIR" desc:"folder of this process alone where pushes wait on disk while Kafka is away; when empty they are answered 503"`
-	SpoolMax             Size     `envconfig:"PUSH_SPOOL_MAX" default:"1GiB" min:"4KiB" max:"1TiB" desc:"most that may wait there"`
+	Listen                  string   `envconfig:"PUSH_LISTEN" default:":8080" desc:"public address for the provider's pushes"`
+	Token                   Secret   `envconfig:"PUSH_TOKEN" desc:"secret path segment: /push/TOKEN/report instead of /push/report"`
+	TokenPrevious           Secret   `envconfig:"PUSH_TOKEN_PREVIOUS" desc:"the segment before, also taken while it is being changed"`
+	Auth                    string   `envconfig:"PUSH_AUTH" required:"push" oneof:"static md5 either none" desc:"how delivery reports prove where they come from; none believes anybody. A digest covers nothing of what a report says and other instances cannot know that it was used, so md5 and either need PUSH_TOKEN or PUSH_ALLOW as well"`
+	InboundAuth             string   `envconfig:"PUSH_INBOUND_AUTH" default:"static" oneof:"static none" desc:"how inbound messages do: by a plain name and password, whatever the reports carry"`
+	InboundName             Secret   `envconfig:"PUSH_INBOUND_NAME" desc:"name in inbound messages; where neither it nor the password is set, both are those of the reports; an empty one is not looked at"`
+	InboundNamePrevious     Secret   `envconfig:"PUSH_INBOUND_NAME_PREVIOUS" desc:"the name before, also taken while it is being changed"`
+	InboundPassword         Secret   `envconfig:"PUSH_INBOUND_PASSWORD" desc:"password in inbound messages, likewise"`
+	InboundPasswordPrevious Secret   `envconfig:"PUSH_INBOUND_PASSWORD_PREVIOUS" desc:"the password before, also taken while it is being changed"`
+	Name                    Secret   `envconfig:"PUSH_NAME" desc:"name in delivery reports, for static and either"`
+	NamePrevious            Secret   `envconfig:"PUSH_NAME_PREVIOUS" desc:"the name before, also taken while it is being changed"`
+	Password                Secret   `envconfig:"PUSH_PASSWORD" desc:"password in delivery reports, for static and either; with md5 it is checked too where it is set"`
+	PasswordPrevious        Secret   `envconfig:"PUSH_PASSWORD_PREVIOUS" desc:"the password before, also taken while it is being changed"`
+	AccessSecret            Secret   `envconfig:"PUSH_ACCESS_SECRET" desc:"secret of the digests in pushes, for md5 and either"`
+	AccessSecretPrevious    Secret   `envconfig:"PUSH_ACCESS_SECRET_PREVIOUS" desc:"the secret before, also taken while it is being changed"`
+	Allow                   Networks `envconfig:"PUSH_ALLOW" desc:"networks that may push (10.0.0.0/8,192.0.2.7), separated by commas; all when empty"`
+	TrustedProxies          Networks `envconfig:"PUSH_TRUSTED_PROXIES" desc:"networks of our own proxies, whose X-Forwarded-For is believed"`
+	Ack                     string   `envconfig:"PUSH_ACK" default:"OK" desc:"body of the answer to a push that was taken"`
+	SpoolDir                string   `envconfig:"PUSH_SPOOL_DIR" desc:"folder of this process alone where pushes wait on disk while Kafka is away; when empty they are answered 503"`
+	SpoolMax                Size     `envconfig:"PUSH_SPOOL_MAX" default:"1GiB" min:"4KiB" max:"1TiB" desc:"most that may wait there"`
 }
 
 // Reports says how delivery reports find their commands.

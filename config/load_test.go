@@ -32,6 +32,7 @@ var needed = []string{
 	"PROVIDER_PASSWORD=password-canary",
 	"PUSH_AUTH=md5",
 	"PUSH_ACCESS_SECRET=secret-canary",
+	"PUSH_ALLOW=192.0.2.0/24",
 }
 
 func load(t *testing.T, pairs ...string) (Config, error) {
@@ -59,7 +60,7 @@ func TestLoadGivesTheContractsDefaults(t *testing.T) {
 		"PROVIDER_ACCOUNT=default", "PROVIDER_SIGNATURE=", "PROVIDER_TIMEOUT=15s", "PROVIDER_MAX_IN_FLIGHT=64",
 		"PROVIDER_RATE=0", "PROVIDER_MAX_RECIPIENTS=500", "RETRY_INITIAL=500ms", "RETRY_MAX=30s", "RETRY_MULTIPLIER=2",
 		"RETRY_MAX_ATTEMPTS=0", "ON_UNKNOWN=report", "ORDERING=key", "VALIDITY_OTP=5m", "VALIDITY_NOTICE=24h",
-		"VALIDITY_MARKETING=24h", "DEDUPE_WINDOW=48h", "PUSH_LISTEN=:8080", "PUSH_TOKEN=", "PUSH_ALLOW=",
+		"VALIDITY_MARKETING=24h", "DEDUPE_WINDOW=48h", "PUSH_LISTEN=:8080", "PUSH_TOKEN=", "PUSH_ALLOW=192.0.2.0/24", "PUSH_INBOUND_AUTH=static", "PUSH_INBOUND_NAME=",
 		"PUSH_TRUSTED_PROXIES=", "PUSH_ACK=OK", "PUSH_SPOOL_DIR=", "PUSH_SPOOL_MAX=1GiB", "MO_SYSTEM_EXTENSION_LENGTH=", "NUMBER_ALLOW=",
 		"CAP_PER_MINUTE=0", "CAP_PER_DAY=0",
 		"ADMIN_LISTEN=localhost:9090", "BALANCE_INTERVAL=5m", "BALANCE_LOW=0", "SHUTDOWN_GRACE=25s",
@@ -200,5 +201,52 @@ func TestPrintedConfigurationCanBeLoadedAgain(t *testing.T) {
 	}
 	if first.String() != second.String() {
 		t.Errorf("got %s\nwant %s", &second, &first)
+	}
+}
+
+func TestPrintHidesWhatAURLHoldsOfASecret(t *testing.T) {
+	c, err := load(t, "PROVIDER_URL=https://provider.example/sms?key=canary", "PROVIDER_BALANCE_URL=https://user:canary@provider.example/balance")
+	if err == nil {
+		t.Error("a login in a URL is no fault")
+	}
+	c.Provider.Proxy = "http://user:can/ary@proxy.example:3128"
+	var out strings.Builder
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"PROVIDER_URL=https://provider.example/sms?******", "PROVIDER_BALANCE_URL=", "PROVIDER_PROXY=http://******@proxy.example:3128"} {
+		if !strings.Contains(out.String(), "\n"+prefix+line+"\n") {
+			t.Errorf("not printed: %s", line)
+		}
+	}
+}
+
+func TestWarningsNameWhatIsOpenToStrangers(t *testing.T) {
+	for name, test := range map[string]struct {
+		set  string
+		says string // of one of them; empty: there are none
+	}{
+		"nothing":              {"PUSH_NAME=canary PUSH_PASSWORD=long-enough-canary", ""},
+		"reports of anybody":   {"PUSH_AUTH=none PUSH_ALLOW=", "PUSH_AUTH"},
+		"of a list":            {"PUSH_AUTH=none PUSH_INBOUND_AUTH=none", ""},
+		"messages of anybody":  {"PUSH_AUTH=static PUSH_NAME=canary PUSH_PASSWORD=long-enough-canary PUSH_INBOUND_AUTH=none PUSH_ALLOW=", "PUSH_INBOUND_AUTH"},
+		"messages of nobody":   {"PUSH_INBOUND_AUTH=static", "PUSH_INBOUND_NAME"},
+		"every proxy":          {"PUSH_TRUSTED_PROXIES=10.0.0.0/8,0.0.0.0/0 PUSH_INBOUND_AUTH=none", "PUSH_TRUSTED_PROXIES"},
+		"every proxy, IPv6":    {"PUSH_TRUSTED_PROXIES=::/0 PUSH_INBOUND_AUTH=none", "PUSH_TRUSTED_PROXIES"},
+		"short secret":         {"PUSH_ACCESS_SECRET=canary PUSH_INBOUND_AUTH=none", "PUSH_ACCESS_SECRET"},
+		"admin everywhere":     {"ADMIN_LISTEN=:9090 PUSH_INBOUND_AUTH=none", "ADMIN_LISTEN"},
+		"admin on 0.0.0.0":     {"ADMIN_LISTEN=0.0.0.0:9090 PUSH_INBOUND_AUTH=none", "ADMIN_LISTEN"},
+		"admin on one address": {"ADMIN_LISTEN=10.1.2.3:9090 PUSH_INBOUND_AUTH=none", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := load(t, strings.Fields(test.set)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := strings.Join(c.Warnings(), "\n")
+			if (all == "") != (test.says == "") || !strings.Contains(all, test.says) || strings.Contains(all, "canary") {
+				t.Errorf("warned %q, want one of %q", all, test.says)
+			}
+		})
 	}
 }

@@ -74,8 +74,31 @@ func show(v variable) (name, value string) {
 	case float64:
 		return v.name, strconv.FormatFloat(value, 'f', -1, 64)
 	default:
-		return v.name, fmt.Sprint(value)
+		return v.name, hideLogin(fmt.Sprint(value))
 	}
+}
+
+// hideLogin puts stars in the place of what a URL may hold of a secret: the login
+// before its host, and the values of its query. Such a URL is refused, but a
+// configuration with faults is printed too.
+func hideLogin(text string) string {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		return text
+	}
+	rest, query, asked := strings.Cut(rest, "?")
+	host, path, below := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 { // behind a slash too, which passwords may hold
+		host, path, below = stars+rest[i:], "", false
+	}
+	text = scheme + "://" + host
+	if below {
+		text += "/" + path
+	}
+	if asked && query != "" {
+		text += "?" + stars
+	}
+	return text
 }
 
 // shortDuration writes 24h where String writes 24h0m0s.

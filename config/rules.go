@@ -117,8 +117,8 @@ func (k *checker) topics(c *Topics) {
 
 func (k *checker) provider(c *Provider) {
 	const form = "write it like https://host/path, without login, fragment, name and pwd; these have their own variables"
-	proxy := k.address(&c.Proxy, "is no URL of a proxy, or holds a login", "write it like http://host:3128 or socks5://host:1080", "PROVIDER_PROXY",
-		"http", "https", "socks5")
+	proxy := k.address(&c.Proxy, "is no URL of a proxy, or holds a login", "write it like http://host:3128; SOCKS is not spoken", "PROVIDER_PROXY",
+		"http", "https")
 	// A proxy elsewhere is asked for localhost too, so nothing stays on this machine.
 	near := proxy == nil || isThisMachine(proxy)
 	web := func(text *string, name string) {
@@ -175,8 +175,10 @@ func (k *checker) push(c *Config) {
 	k.rule(isAddress(c.Admin.Listen, 0), "is no address to listen on", "write it like localhost:9090", "ADMIN_LISTEN")
 	k.rule(p.Listen != c.Admin.Listen || strings.HasSuffix(p.Listen, ":0"), "is also SMSBRIDGE_PUSH_LISTEN",
 		"give it its own port: nothing of it may be public", "ADMIN_LISTEN", "PUSH_LISTEN")
-	k.rule(!p.Token.IsSet() || urlSafe.MatchString(p.Token.Value()), "holds something else than letters, digits, underscore and dash, or more than 128",
-		"choose another, for example the output of: openssl rand -hex 24", "PUSH_TOKEN")
+	for name, token := range map[string]Secret{"PUSH_TOKEN": p.Token, "PUSH_TOKEN_PREVIOUS": p.TokenPrevious} {
+		k.rule(!token.IsSet() || urlSafe.MatchString(token.Value()), "holds something else than letters, digits, underscore and dash, or more than 128",
+			"choose another, for example the output of: openssl rand -hex 24", name)
+	}
 	k.rule(p.Ack != "" && isLine(p.Ack, 256), "is longer than 256 bytes or holds a control character",
 		"write what the provider takes for success, such as OK, 0 or success", "PUSH_ACK")
 	k.rule(p.SpoolDir != "" || p.SpoolMax.String() == defaults["PUSH_SPOOL_MAX"], "does nothing without SMSBRIDGE_PUSH_SPOOL_DIR",
@@ -189,15 +191,25 @@ func (k *checker) push(c *Config) {
 	k.needed(static, p.Name, "PUSH_NAME")
 	k.needed(static, p.Password, "PUSH_PASSWORD")
 	k.needed(digest, p.AccessSecret, "PUSH_ACCESS_SECRET")
-	k.rule(p.Password.IsSet() || !p.PasswordPrevious.IsSet(), "is set without SMSBRIDGE_PUSH_PASSWORD",
-		"set the password of today as well", "PUSH_PASSWORD_PREVIOUS", "PUSH_PASSWORD", "PUSH_PASSWORD_FILE")
-	k.rule(p.AccessSecret.IsSet() || !p.AccessSecretPrevious.IsSet(), "is set without SMSBRIDGE_PUSH_ACCESS_SECRET",
-		"set the secret of today as well", "PUSH_ACCESS_SECRET_PREVIOUS", "PUSH_ACCESS_SECRET", "PUSH_ACCESS_SECRET_FILE")
-	k.secret(p.Name, "PUSH_NAME")
-	k.secret(p.Password, "PUSH_PASSWORD")
-	k.secret(p.PasswordPrevious, "PUSH_PASSWORD_PREVIOUS")
-	k.secret(p.AccessSecret, "PUSH_ACCESS_SECRET")
-	k.secret(p.AccessSecretPrevious, "PUSH_ACCESS_SECRET_PREVIOUS")
+	k.rule(!digest || p.Token.IsSet() || len(p.Allow) > 0, "needs SMSBRIDGE_PUSH_TOKEN or SMSBRIDGE_PUSH_ALLOW beside it in the mode "+p.Auth,
+		"set one of them: a digest does not cover what a report says, and whoever overheard one could use it at another instance",
+		"PUSH_AUTH", "PUSH_TOKEN", "PUSH_TOKEN_FILE", "PUSH_ALLOW")
+	for _, s := range []struct {
+		name          string
+		now, previous Secret
+	}{
+		{"PUSH_TOKEN", p.Token, p.TokenPrevious},
+		{"PUSH_NAME", p.Name, p.NamePrevious},
+		{"PUSH_PASSWORD", p.Password, p.PasswordPrevious},
+		{"PUSH_ACCESS_SECRET", p.AccessSecret, p.AccessSecretPrevious},
+		{"PUSH_INBOUND_NAME", p.InboundName, p.InboundNamePrevious},
+		{"PUSH_INBOUND_PASSWORD", p.InboundPassword, p.InboundPasswordPrevious},
+	} {
+		k.rule(s.now.IsSet() || !s.previous.IsSet(), "is set without "+prefix+s.name,
+			"set the one of today as well", s.name+"_PREVIOUS", s.name, s.name+"_FILE")
+		k.secret(s.now, s.name)
+		k.secret(s.previous, s.name+"_PREVIOUS")
+	}
 	k.secret(c.Kafka.SASLPassword, "KAFKA_SASL_PASSWORD")
 }
 

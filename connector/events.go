@@ -78,6 +78,7 @@ func (e *events) inbound(m sms.Inbound) kafkaio.Message {
 // deadPush makes the dead letter of a push: its raw body, with the query in a
 // header; the query itself where all was said there.
 func (e *events) deadPush(raw push.Raw, cause error) kafkaio.Message {
+	raw.Push = raw.WithoutCredentials() // dead letters are kept for weeks, and read by many
 	m := kafkaio.Message{
 		Topic: e.topics.DeadLetter, Partition: kafkaio.AnyPartition, Value: raw.Body,
 		Headers: []kafkaio.Header{

@@ -14,6 +14,7 @@ func TestDeadLetterOfAPushKeepsBodyAndQuery(t *testing.T) {
 	for name, c := range map[string]struct{ body, query, value, header string }{
 		"body":           {"state=X", "", "state=X", ""},
 		"query":          {"", "state=X", "state=X", ""},
+		"credentials":    {"name=n&pwd=p&state=X", "random=r&timestamp=1", "name=&pwd=&state=X", "random=&timestamp="},
 		"body and query": {"state=X", "sendid=1", "state=X", "sendid=1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -89,11 +89,12 @@ func TestNobodyWhoWatchesSeesANumberATextOrASecret(t *testing.T) {
 			return "canary-password"
 		}
 		cfg.Submit.Signature = "canary-sign"
-		cfg.Push.Token = "canary-token"
+		cfg.Push.Token = func() string { return "canary-token" }
 		cfg.Push.Auth = push.Auth{
-			Mode: push.Either, Name: "canary-name", Password: func() string { return "canary-pwd" },
+			Mode: push.Either, Name: func() string { return "canary-name" }, Password: func() string { return "canary-pwd" },
 			AccessSecret: func() string { return "canary-secret" },
 		}
+		cfg.Push.Inbound = push.InboundAuth{Mode: push.Static, Name: cfg.Push.Auth.Name, Password: cfg.Push.Auth.Password}
 	})
 	l.follow(testTopics.Account, "balance", func(e event) bool { return e.Balance == "1000" })
 

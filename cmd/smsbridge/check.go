@@ -59,6 +59,9 @@ func check(ctx context.Context, stdout io.Writer) error {
 	}
 	list := &checklist{out: stdout}
 	list.say("configuration", nil)
+	for _, warning := range c.Warnings() {
+		list.note(warning)
+	}
 	checkKafka(ctx, list, c)
 	if c.Life.Roles.Has("intake") {
 		checkProvider(ctx, list, c)

@@ -55,7 +55,7 @@ func start(t *testing.T, args []string, settings ...string) *process {
 	p.cmd.Env = append([]string{
 		asProgram + "=1", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(),
 		"SMSBRIDGE_PROVIDER_URL=http://127.0.0.1:1", "SMSBRIDGE_PROVIDER_NAME=" + secret + "-login", "SMSBRIDGE_PROVIDER_PASSWORD=" + secret + "-password",
-		"SMSBRIDGE_PUSH_AUTH=static", "SMSBRIDGE_PUSH_NAME=" + secret + "-name", "SMSBRIDGE_PUSH_PASSWORD=" + secret + "-push",
+		"SMSBRIDGE_PUSH_AUTH=static", "SMSBRIDGE_PUSH_NAME=" + secret + "-name", "SMSBRIDGE_PUSH_PASSWORD=" + secret + "-of-pushes",
 		"SMSBRIDGE_PUSH_LISTEN=127.0.0.1:0", "SMSBRIDGE_ADMIN_LISTEN=127.0.0.1:0", "SMSBRIDGE_KAFKA_SESSION_TIMEOUT=6s",
 		"SMSBRIDGE_KAFKA_BROKERS=127.0.0.1:1",
 	}, settings...) // of two that are the same, the last one counts
@@ -169,7 +169,7 @@ func (p *process) push() int {
 	p.t.Helper()
 	address := p.logged("push listener open")["address"]
 	res, err := http.PostForm(fmt.Sprintf("http://%s/push/report", address), url.Values{
-		"name": {secret + "-name"}, "pwd": {secret + "-push"}, "sendid": {"20260101000000000000001"},
+		"name": {secret + "-name"}, "pwd": {secret + "-of-pushes"}, "sendid": {"20260101000000000000001"},
 		"mobile": {"13800000000"}, "state": {"DELIVRD"}, "time": {"2026-01-01 8:00:00"},
 	})
 	if err != nil {

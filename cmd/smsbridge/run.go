@@ -48,6 +48,9 @@ func run(ctx context.Context, stderr io.Writer) error {
 	problems := &telemetry.Problems{}
 	log = problems.Over(log)
 	c.ReportSecrets(log)
+	for _, warning := range c.Warnings() {
+		log.Warn("the configuration could be safer", "warning", warning)
+	}
 	easeCollector()
 	who := instance()
 	watch, err := telemetry.Setup(ctx, telemetry.Config{Account: c.Provider.Account, Instance: who, Version: release, Log: log})
@@ -188,12 +191,13 @@ func providerConfig(c config.Config, watch *telemetry.Telemetry) provider.Config
 func pushConfig(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) push.Config {
 	return push.Config{
 		Listen: c.Push.Listen,
-		Token:  c.Push.Token.Value(),
+		Token:  c.Push.Token.Value, PreviousToken: c.Push.TokenPrevious.Value,
 		Auth: push.Auth{
-			Mode: push.Mode(c.Push.Auth), Name: c.Push.Name.Value(),
+			Mode: push.Mode(c.Push.Auth), Name: c.Push.Name.Value, PreviousName: c.Push.NamePrevious.Value,
 			Password: c.Push.Password.Value, PreviousPassword: c.Push.PasswordPrevious.Value,
 			AccessSecret: c.Push.AccessSecret.Value, PreviousAccessSecret: c.Push.AccessSecretPrevious.Value,
 		},
+		Inbound:               inboundAuth(&c.Push),
 		Allow:                 c.Push.Allow,
 		TrustedProxies:        c.Push.TrustedProxies,
 		Ack:                   c.Push.Ack,
@@ -206,4 +210,19 @@ func pushConfig(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) p
 		Log:                   log,
 		Meter:                 watch.Meter("smsbridge/connector/push"),
 	}
+}
+
+// inboundAuth is what inbound messages must know: their own name and password where
+// one of them is set, as each may be empty at the provider, else the reports'.
+func inboundAuth(c *config.Push) push.InboundAuth {
+	a := push.InboundAuth{
+		Mode: push.Mode(c.InboundAuth),
+		Name: c.InboundName.Value, PreviousName: c.InboundNamePrevious.Value,
+		Password: c.InboundPassword.Value, PreviousPassword: c.InboundPasswordPrevious.Value,
+	}
+	if !c.InboundName.IsSet() && !c.InboundPassword.IsSet() {
+		a.Name, a.PreviousName = c.Name.Value, c.NamePrevious.Value
+		a.Password, a.PreviousPassword = c.Password.Value, c.PasswordPrevious.Value
+	}
+	return a
 }

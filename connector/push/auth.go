@@ -34,13 +34,42 @@ const window = 300 * time.Second
 type Auth struct {
 	Mode Mode
 	// Name is the name of Static; empty if the pushes carry none.
-	Name string
+	Name, PreviousName func() string
 	// Password is the pwd of Static. In MD5 a push must carry it as well when
 	// it is set ("agreed password, may be empty", says the provider's
 	// document); in Either it belongs to the static pushes alone.
 	Password, PreviousPassword func() string
 	// AccessSecret is the secret of MD5.
 	AccessSecret, PreviousAccessSecret func() string
+}
+
+// InboundAuth is what a push of inbound messages must know. The provider sends a
+// plain name and pwd with them, of their own, whatever the reports carry.
+type InboundAuth struct {
+	Mode Mode // Static or None
+	// Each of the two may be empty, as at the provider, and is then not looked at.
+	// With both empty every push is refused.
+	Name, PreviousName         func() string
+	Password, PreviousPassword func() string
+}
+
+func (a *InboundAuth) check(c wire.Credentials) proof {
+	names, passwords := values(a.Name, a.PreviousName), values(a.Password, a.PreviousPassword)
+	name, password := equalsAny(c.Name, names), equalsAny(c.Password, passwords)
+	switch {
+	case a.Mode == None:
+		return proof{}
+	case a.Mode != Static, len(names)+len(passwords) == 0, len(names) > 0 && !name, len(passwords) > 0 && !password:
+		return proof{refused: wrongCredentials}
+	}
+	return proof{}
+}
+
+func (a *InboundAuth) validate() error {
+	if a.Mode != Static && a.Mode != None {
+		return fmt.Errorf("SMSBRIDGE_PUSH_INBOUND_AUTH: %q is not one of static, none", a.Mode)
+	}
+	return nil
 }
 
 // validate says what is missing to tell the provider's pushes from others.
@@ -99,7 +128,8 @@ func (a *Auth) check(c wire.Credentials, now time.Time) proof {
 }
 
 func (a *Auth) checkStatic(c wire.Credentials) proof {
-	name := equal(c.Name, a.Name)
+	names := values(a.Name, a.PreviousName)
+	name := equalsAny(c.Name, names) || len(names) == 0 && c.Name == ""
 	if !equalsAny(c.Password, values(a.Password, a.PreviousPassword)) || !name {
 		return proof{refused: wrongCredentials}
 	}

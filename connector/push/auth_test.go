@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,12 +25,12 @@ func TestCredentialsAreProvenOrRefused(t *testing.T) {
 		return wire.Credentials{Name: hex.EncodeToString(sum[:]), Random: random, Timestamp: stamp}
 	}
 	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).UnixMilli(), 10) }
-	static := Auth{Mode: Static, Name: "admin", Password: fixed("new"), PreviousPassword: fixed("old")}
+	static := Auth{Mode: Static, Name: fixed("admin"), Password: fixed("new"), PreviousPassword: fixed("old")}
 	sign := Auth{Mode: MD5, AccessSecret: fixed("secret"), PreviousAccessSecret: fixed("older")}
 	signAndPassword := Auth{Mode: MD5, AccessSecret: fixed("secret"), Password: fixed("new")}
-	either := Auth{Mode: Either, Name: "admin", Password: fixed("new"), AccessSecret: fixed("secret")}
+	either := Auth{Mode: Either, Name: fixed("admin"), Password: fixed("new"), AccessSecret: fixed("secret")}
 	nameless := Auth{Mode: Static, Password: fixed("new")}
-	emptied := Auth{Mode: Either, Name: "admin", Password: fixed(""), AccessSecret: fixed("")}
+	emptied := Auth{Mode: Either, Name: fixed("admin"), Password: fixed(""), AccessSecret: fixed("")}
 
 	tests := map[string]struct {
 		auth Auth
@@ -94,7 +95,7 @@ func TestCredentialsAreProvenOrRefused(t *testing.T) {
 func TestRotatedSecretCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	password := "one"
-	a := Auth{Mode: Static, Name: "admin", Password: func() string { return password }}
+	a := Auth{Mode: Static, Name: fixed("admin"), Password: func() string { return password }}
 	if got := a.check(wire.Credentials{Name: "admin", Password: "one"}, time.Time{}); got.refused != "" {
 		t.Fatalf("refused: %s", got.refused)
 	}
@@ -134,4 +135,59 @@ func TestEmptySecretIsAFaultThatNamesItsVariable(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestInboundPushesHaveCredentialsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	both := InboundAuth{Mode: Static, Name: fixed("mo"), Password: fixed("new"), PreviousPassword: fixed("old")}
+	name := InboundAuth{Mode: Static, Name: fixed("mo")}
+	password := InboundAuth{Mode: Static, Password: fixed("new")}
+	for test, c := range map[string]struct {
+		auth  InboundAuth
+		given wire.Credentials
+		want  refusal
+	}{
+		"both":                        {both, wire.Credentials{Name: "mo", Password: "new"}, ""},
+		"previous password":           {both, wire.Credentials{Name: "mo", Password: "old"}, ""},
+		"wrong password":              {both, wire.Credentials{Name: "mo", Password: "x"}, wrongCredentials},
+		"wrong name":                  {both, wire.Credentials{Name: "x", Password: "new"}, wrongCredentials},
+		"no credentials":              {both, wire.Credentials{}, wrongCredentials},
+		"name alone":                  {name, wire.Credentials{Name: "mo"}, ""},
+		"name alone, wrong":           {name, wire.Credentials{Name: "x"}, wrongCredentials},
+		"password alone":              {password, wire.Credentials{Password: "new"}, ""},
+		"password alone, wrong":       {password, wire.Credentials{Name: "mo"}, wrongCredentials},
+		"nothing configured":          {InboundAuth{Mode: Static}, wire.Credentials{}, wrongCredentials},
+		"nothing configured, a guess": {InboundAuth{Mode: Static}, wire.Credentials{Name: "mo", Password: "new"}, wrongCredentials},
+		"none":                        {InboundAuth{Mode: None}, wire.Credentials{}, ""},
+		"unset mode refuses":          {InboundAuth{Name: fixed("mo")}, wire.Credentials{Name: "mo"}, wrongCredentials},
+	} {
+		if got := c.auth.check(c.given); got.refused != c.want {
+			t.Errorf("%s: refused %q, want %q", test, got.refused, c.want)
+		}
+	}
+}
+
+func TestTokenAndNameFollowTheirFiles(t *testing.T) {
+	t.Parallel()
+	var token, name atomic.Value
+	token.Store("one")
+	name.Store("admin")
+	c := config(&sink{})
+	c.Token = func() string { return token.Load().(string) }
+	c.PreviousToken = fixed("zero")
+	c.Auth.Name = func() string { return name.Load().(string) }
+	s := started(t, c)
+	post := func(want int, token, name string) {
+		t.Helper()
+		if got := s.post(t, "/push/"+token+"/report", strings.Replace(goodReport, "admin", name, 1)); got.status != want {
+			t.Errorf("token %s, name %s: status %d, want %d", token, name, got.status, want)
+		}
+	}
+	post(200, "one", "admin")
+	post(200, "zero", "admin")
+	token.Store("two")
+	name.Store("other")
+	post(404, "one", "admin")
+	post(401, "two", "admin")
+	post(200, "two", "other")
 }

@@ -25,5 +25,5 @@
 // is kept raw.
 //
 // Trusted proxies are exempt from the limit of connections for each address.
-// The limit of wrong guesses counts the client that they name.
+// The count of wrong guesses is of the client that they name.
 package push

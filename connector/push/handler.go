@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	o := s.answer(w, r, kind)
 	switch o {
 	case wrongMethod:
-		w.Header().Set("Allow", http.MethodPost)
+		w.Header().Set("Allow", strings.Join(methods[kind], ", "))
 	case overloaded, notDurable:
 		w.Header().Set("Retry-After", "5")
 	default:
@@ -44,10 +45,10 @@ func (s *Server) route(path string) Kind {
 	if !ok {
 		return noKind
 	}
-	if s.Token != "" {
+	if tokens := values(s.Token, s.PreviousToken); len(tokens) > 0 {
 		var token string
 		token, name, _ = strings.Cut(name, "/")
-		if !equal(token, s.Token) {
+		if !equalsAny(token, tokens) {
 			return noKind
 		}
 	}
@@ -57,6 +58,13 @@ func (s *Server) route(path string) Kind {
 	return noKind
 }
 
+// methods are those of each kind: the provider's document has inbound messages come
+// by either.
+var methods = map[Kind][]string{
+	Report:  {http.MethodPost},
+	Inbound: {http.MethodGet, http.MethodPost},
+}
+
 // answer decides. What costs nothing comes first; of an address that may not
 // push nothing is looked at.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outcome {
@@ -64,12 +72,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 	switch {
 	case kind == noKind:
 		return unknownPath
-	case r.Method != http.MethodPost:
+	case !slices.Contains(methods[kind], r.Method):
 		return wrongMethod
 	case len(s.Allow) > 0 && (!known || !contains(s.Allow, from)):
 		return s.refuse(r.Context(), addressNotListed, from)
-	case s.guesses.held(from, time.Now()):
-		return s.refuse(r.Context(), tooManyGuesses, from)
 	}
 
 	body, done, cut := s.body(w, r)
@@ -79,6 +85,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 		return tooLarge
 	case errors.Is(cut, errNoRoom):
 		return overloaded
+	case len(body) == 0 && r.URL.RawQuery == "":
+		return s.refuse(r.Context(), wrongCredentials, from)
 	}
 	select {
 	case s.working <- struct{}{}:
@@ -100,8 +108,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, kind Kind) outco
 	defer s.metrics.inProgress.Add(ctx, -1)
 	o := s.take(ctx, raw, cut, from)
 	good := o.status() == http.StatusOK
-	if good {
-		s.guesses.right(from, raw.ReceivedAt)
+	if o == refused && s.guesses.held(from, raw.ReceivedAt) {
+		w.Header().Set("Connection", "close") // the next guess costs a connection
 	}
 	s.conns.waits(r.RemoteAddr, good)
 	return o
@@ -114,10 +122,9 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 	if err := s.guarded(ctx, func() error { given, p = s.read(raw); return nil }); err != nil {
 		return notDurable // and not for the dead letters: nobody knows who sent it
 	}
-	proof := s.Auth.check(given, raw.ReceivedAt)
+	proof := s.check(raw, given)
 	if proof.refused != "" {
-		s.guesses.wrong(from, raw.ReceivedAt)
-		return s.refuse(ctx, proof.refused, from)
+		return s.wrong(ctx, proof.refused, from, raw.ReceivedAt)
 	}
 	if cut != nil {
 		p = Pushed{Raw: raw, Unreadable: cut}
@@ -129,8 +136,7 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 	seen, ok := s.digests.use(proof.digest, this, raw.ReceivedAt)
 	switch {
 	case !ok:
-		s.guesses.wrong(from, raw.ReceivedAt)
-		return s.refuse(ctx, reusedDigest, from)
+		return s.wrong(ctx, reusedDigest, from, raw.ReceivedAt)
 	case seen:
 		return repeated
 	}
@@ -138,6 +144,24 @@ func (s *Server) take(ctx context.Context, raw Raw, cut error, from netip.Addr) 
 	// A cut push does not use its digest up: the provider may send the whole yet.
 	s.digests.settle(proof.digest, this, cut == nil && o.status() == http.StatusOK, raw.ReceivedAt)
 	return o
+}
+
+func (s *Server) check(raw Raw, given wire.Credentials) proof {
+	if raw.Kind == Inbound {
+		return s.Inbound.check(given)
+	}
+	return s.Auth.check(given, raw.ReceivedAt)
+}
+
+// wrong refuses a push for what it said of itself. Guesses beyond the limit are
+// told apart from mistakes, but who is right is never refused for them: behind
+// address translation or a proxy the provider and a stranger look the same.
+func (s *Server) wrong(ctx context.Context, cause refusal, from netip.Addr, now time.Time) outcome {
+	if s.guesses.held(from, now) {
+		cause = tooManyGuesses
+	}
+	s.guesses.wrong(from, now)
+	return s.refuse(ctx, cause, from)
 }
 
 // keep makes a push durable: in Kafka, or on disk while Kafka is away or others

@@ -74,13 +74,14 @@ func (s *sink) counts() (reports, inbound, letters int) {
 
 func config(s Sink) Config {
 	return Config{
-		Listen: "127.0.0.1:0",
-		Auth:   Auth{Mode: Static, Name: "admin", Password: fixed("open-sesame")},
-		Ack:    "OK",
-		Grace:  5 * time.Second,
-		Sink:   s,
-		Log:    slog.New(slog.DiscardHandler),
-		Meter:  noop.Meter{},
+		Listen:  "127.0.0.1:0",
+		Auth:    Auth{Mode: Static, Name: fixed("admin"), Password: fixed("open-sesame")},
+		Inbound: InboundAuth{Mode: Static, Name: fixed("admin"), Password: fixed("open-sesame")},
+		Ack:     "OK",
+		Grace:   5 * time.Second,
+		Sink:    s,
+		Log:     slog.New(slog.DiscardHandler),
+		Meter:   noop.Meter{},
 	}
 }
 

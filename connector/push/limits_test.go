@@ -3,6 +3,7 @@ package push
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -344,27 +345,22 @@ func TestLargeBodiesOfStrangersCrowdOutOnlyLargeOnes(t *testing.T) {
 	})
 }
 
-func TestGuessingIsLimitedForEachAddress(t *testing.T) {
+func TestGuessesAreCountedForEachAddress(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1700000000, 0)
-	guesser, neighbour, honest := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("203.0.113.3")
+	guesser, neighbour := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")
 	g := newGuesses()
-	g.right(honest, now)
 	for range guessBurst {
 		if g.held(guesser, now) {
 			t.Fatal("held before the burst was used up")
 		}
 		g.wrong(guesser, now)
-		g.wrong(honest, now)
 	}
 	if !g.held(guesser, now) {
 		t.Error("not held after the burst")
 	}
 	if g.held(neighbour, now) {
 		t.Error("a neighbour is held")
-	}
-	if g.held(honest, now) {
-		t.Error("held though it was right a short while ago")
 	}
 	if g.held(guesser, now.Add(time.Second)) {
 		t.Error("still held after a second")
@@ -374,31 +370,49 @@ func TestGuessingIsLimitedForEachAddress(t *testing.T) {
 	}
 }
 
-func TestHeldAddressIsRefusedUnread(t *testing.T) {
+func TestRightPushIsNeverRefusedForOthersGuesses(t *testing.T) {
 	t.Parallel()
 	kept := &sink{}
 	s := started(t, config(kept))
-	for range guessBurst {
-		s.guesses.wrong(netip.MustParseAddr("127.0.0.1"), time.Now().Add(time.Minute))
+	wrong := strings.Replace(goodReport, "sesame", "Sesame", 1)
+	for range 3 * guessBurst {
+		s.guesses.wrong(netip.MustParseAddr("127.0.0.1"), time.Now())
 	}
-	if got := s.post(t, "/push/report", goodReport); got.status != 401 || got.body != "" {
-		t.Errorf("status %d", got.status)
+	if got := s.post(t, "/push/report", wrong); got.status != 401 || got.body != "" {
+		t.Errorf("guess: status %d", got.status)
 	}
-	if reports, _, _ := kept.counts(); reports != 0 {
-		t.Error("its push was published")
+	for path, body := range map[string]string{"/push/report": goodReport, "/push/inbound": goodInbound} {
+		if got := s.post(t, path, body); got.status != 200 {
+			t.Errorf("%s: status %d, of the first push from there that was right", path, got.status)
+		}
+	}
+	if reports, inbound, _ := kept.counts(); reports != 1 || inbound != 1 {
+		t.Errorf("%d reports and %d messages were kept", reports, inbound)
 	}
 }
 
-func TestProviderBehindOneAddressWithAGuesserIsNotHeld(t *testing.T) {
+func TestGuessBeyondTheLimitCostsItsConnection(t *testing.T) {
 	t.Parallel()
-	s := started(t, config(&sink{}))
-	s.post(t, "/push/report", goodReport)
-	for range guessBurst {
-		s.guesses.wrong(netip.MustParseAddr("127.0.0.1"), time.Now().Add(time.Minute))
-	}
-	if got := s.post(t, "/push/report", goodReport); got.status != 200 {
-		t.Errorf("status %d", got.status)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s, m := inMemory(t, config(&sink{}))
+		c := m.dial("203.0.113.1:1")
+		defer c.Close()
+		wrong := form("/push/report", "name=admin&pwd=guess")
+		for range 2 {
+			if got, err := say(c, wrong); err != nil || got.status != 401 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		}
+		for range guessBurst {
+			s.guesses.wrong(netip.MustParseAddr("203.0.113.1"), time.Now())
+		}
+		if got, err := say(c, wrong); err != nil || got.status != 401 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the connection goes on: %v", err)
+		}
+	})
 }
 
 func TestAnswerIsNotLostForABodyThatNobodyNeeds(t *testing.T) {

@@ -34,9 +34,10 @@ const (
 // Config says where and how pushes are taken.
 type Config struct {
 	Listen string // host:port; port 0 takes any free one
-	// Token is a secret segment of the path; empty: none.
-	Token string
-	Auth  Auth
+	// Token is a secret segment of the path; nil or empty: none.
+	Token, PreviousToken func() string
+	Auth                 Auth        // of delivery reports
+	Inbound              InboundAuth // of inbound messages
 	// Allow lists whom to listen to; empty: everybody.
 	Allow []netip.Prefix
 	// TrustedProxies may say by X-Forwarded-For whom they speak for.
@@ -95,9 +96,9 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 }
 
 func (c *Config) validate() error {
-	faults := []error{c.Auth.validate()}
-	for i := range len(c.Token) {
-		if !isUnreserved(c.Token[i]) {
+	faults := []error{c.Auth.validate(), c.Inbound.validate()}
+	for _, token := range values(c.Token, c.PreviousToken) {
+		if strings.ContainsFunc(token, isEscaped) {
 			faults = append(faults, errors.New("SMSBRIDGE_PUSH_TOKEN: holds a character that a URL would escape; use letters, digits, - . _ ~"))
 			break
 		}
@@ -105,8 +106,12 @@ func (c *Config) validate() error {
 	return errors.Join(faults...)
 }
 
-func isUnreserved(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte("-._~", c) >= 0
+func isEscaped(c rune) bool {
+	switch {
+	case '0' <= c && c <= '9', 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z':
+		return false
+	}
+	return !strings.ContainsRune("-._~", c)
 }
 
 func newServer(c Config, l net.Listener) (*Server, error) {
@@ -161,7 +166,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(s.conns) }()
-	s.Log.Info("push listener open", "address", s.Addr().String(), "auth", string(s.Auth.Mode), "token", s.Token != "")
+	s.Log.Info("push listener open", "address", s.Addr().String(), "auth", string(s.Auth.Mode), "token", len(values(s.Token)) > 0)
 
 	select {
 	case err := <-ended:
