@@ -178,6 +178,7 @@ func (c *Connector) carryCommands(ctx context.Context) error {
 	if err := orders.CatchUp(ctx); err != nil { // what was cancelled stays so through a restart
 		return err
 	}
+	c.board.Follow()
 	g, ctx := errgroup.WithContext(ctx)
 	if c.caps != nil {
 		if err := c.caps.CatchUp(ctx); err != nil {

@@ -175,16 +175,16 @@ func (o *Operator) Accept(ctx context.Context, l Loss) error {
 }
 
 // Hold has every process hold the commands of a class, or go on with them.
-func (o *Operator) Hold(ctx context.Context, class sms.Class, hold bool) error {
-	_, err := o.producer.Produce(ctx, control.HoldRecord(o.cfg.Topics.Control, class, hold, time.Now()))
+func (o *Operator) Hold(ctx context.Context, class sms.Class, hold bool, a control.Author) error {
+	_, err := o.producer.Produce(ctx, control.HoldRecord(o.cfg.Topics.Control, class, hold, a, time.Now()))
 	return err
 }
 
 // Cancel has every process cancel what of these commands is not submitted yet.
 // Cancellations that are over are cleared away.
-func (o *Operator) Cancel(ctx context.Context, c control.Cancellation) error {
+func (o *Operator) Cancel(ctx context.Context, c control.Cancellation, a control.Author) error {
 	now := time.Now()
-	if _, err := o.producer.Produce(ctx, control.CancelRecord(o.cfg.Topics.Control, c, now)); err != nil {
+	if _, err := o.producer.Produce(ctx, control.CancelRecord(o.cfg.Topics.Control, c, a, now)); err != nil {
 		return err
 	}
 	board := control.NewBoard(o.cfg.Log)

@@ -72,7 +72,7 @@ func (t Topics) Tools(group string) []Tool {
 	return []Tool{
 		{"explain", reads(t.Commands, t.Results, t.Reports, t.DeadLetter, t.Journal)},
 		{"pause, resume", []Right{{OpWrite, OnTopic, t.Control}}},
-		{"cancel", append(reads(t.Control), Right{OpWrite, OnTopic, t.Control})},
+		{"cancel", append(reads(t.Commands, t.Journal, t.Control), Right{OpWrite, OnTopic, t.Control}, look)},
 		{"audit", append(reads(t.Commands, t.Results, t.Journal), look)},
 		{"redrive", append(reads(t.Commands, t.Results), Right{OpWrite, OnTopic, t.Commands})},
 		{"journal status", append(reads(t.Commands, t.Journal), look)},

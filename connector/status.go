@@ -33,8 +33,10 @@ func (c *Connector) status() telemetry.Status {
 	for _, o := range c.submitter.Outcomes() {
 		s.Outcomes = append(s.Outcomes, telemetry.Outcome{Status: string(o.Status), Reason: telemetry.Text(o.Reason), Count: o.Number})
 	}
-	for class, since := range c.board.Held() {
-		s.Held = append(s.Held, telemetry.Held{Class: string(class), Since: telemetry.Time(since)})
+	for class, h := range c.board.Held() {
+		s.Held = append(s.Held, telemetry.Held{
+			Class: string(class), Since: telemetry.Time(h.Since), By: telemetry.Text(h.By), Reason: telemetry.Text(h.Reason),
+		})
 	}
 	slices.SortFunc(s.Held, func(a, b telemetry.Held) int { return strings.Compare(a.Class, b.Class) })
 	if c.caps != nil {

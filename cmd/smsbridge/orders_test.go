@@ -20,6 +20,9 @@ func TestOrdersAreExplainedWhereTheyAreWrong(t *testing.T) {
 		"no pair":                 {"cancel", "-metadata", "campaign"},
 		"time that is none":       {"cancel", "-before", "yesterday"},
 		"time to come":            {"cancel", "-before", "2999-01-01T00:00:00Z"},
+		"only who":                {"cancel", "-by", "ann", "-yes"},
+		"number as reason":        {"pause", "-reason", "13800000000 asked for it"},
+		"two lines":               {"resume", "-by", "ann\nbob"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -37,13 +40,15 @@ func TestPausedCommandsWaitThroughARestartAndCancelledOnesAreNeverSubmitted(t *t
 	provider := newProvider(t)
 	close(provider.goOn)
 	kafka := "SMSBRIDGE_KAFKA_BROKERS=" + broker
-	order := func(args ...string) {
+	order := func(args ...string) string {
 		t.Helper()
-		if p := start(t, args, kafka); p.exit() != exitStopped {
+		p := start(t, args, kafka)
+		if p.exit() != exitStopped {
 			t.Fatalf("%v failed", args)
 		}
+		return p.out.String()
 	}
-	order("pause", "-class", "marketing")
+	order("pause", "-class", "marketing", "-by", "ann", "-reason", "wrong price")
 	client := newClient(t, broker)
 	for i, value := range []string{
 		`{"id":"spring","to":"13800000000","text":"a","class":"marketing","metadata":{"campaign":"spring"}}`,
@@ -79,8 +84,11 @@ func TestPausedCommandsWaitThroughARestartAndCancelledOnesAreNeverSubmitted(t *t
 	p := start(t, []string{"run"}, kafka, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	results(p, map[string]string{"code": "accepted"})
 	p.eventually(func() error {
-		if body := p.admin("/api/status", 200); !strings.Contains(body, `"class": "marketing"`) {
-			return fmt.Errorf("status %s", body)
+		body := p.admin("/api/status", 200)
+		for _, want := range []string{`"class": "marketing"`, `"by": "ann"`, `"reason": "wrong price"`} {
+			if !strings.Contains(body, want) {
+				return fmt.Errorf("status %s", body)
+			}
 		}
 		return nil
 	})
@@ -89,11 +97,32 @@ func TestPausedCommandsWaitThroughARestartAndCancelledOnesAreNeverSubmitted(t *t
 		t.Fatalf("exit code %d", code)
 	}
 
-	order("cancel", "-metadata", "campaign=spring")
+	if stands := p.logged("an operator's order stands"); stands["by"] != "ann" || strings.Contains(p.out.String(), "order was taken") {
+		t.Errorf("an order of before the start is told as %v", stands)
+	}
+
+	for args, want := range map[string]string{
+		"-metadata campaign=spring":   "1 commands\n  marketing    1\n  the oldest of ",
+		"-class marketing":            "2 commands\n  marketing    2\n",
+		"-class otp":                  "0 commands\n", // it has its result
+		"-before 1h -class marketing": "0 commands\n",
+	} {
+		told := order(append([]string{"cancel"}, strings.Fields(args)...)...)
+		if !strings.Contains(told, want) || !strings.Contains(told, "nothing was ordered") {
+			t.Errorf("cancel %s: %q", args, told)
+		}
+	}
+	if n := count(t, broker, "sms.bridge.control"); n != 1 {
+		t.Fatalf("%d orders after dry runs", n)
+	}
+	order("cancel", "-metadata", "campaign=spring", "-yes")
 	p = start(t, []string{"run"}, kafka, "SMSBRIDGE_PROVIDER_URL="+provider.URL)
 	results(p, map[string]string{"code": "accepted", "spring": "cancelled"})
-	order("resume")
+	order("resume", "-by", "bob", "-reason", "price is right")
 	results(p, map[string]string{"code": "accepted", "spring": "cancelled", "autumn": "accepted"})
+	if taken := p.logged("an operator's order was taken"); taken["order"] != "resume" || taken["by"] != "bob" || taken["reason"] != "price is right" {
+		t.Errorf("the order is told as %v", taken)
+	}
 	if n := len(provider.entered); n != 2 {
 		t.Errorf("%d submits", n)
 	}

@@ -38,23 +38,29 @@ func withKafka(ctx context.Context, do func(config.Config, *kafkaio.Client) erro
 // withReader reads topics, and tells stderr what cannot be read.
 func withReader(ctx context.Context, stderr io.Writer, do func(config.Config, trail.Reader) error) error {
 	return withKafka(ctx, func(c config.Config, client *kafkaio.Client) error {
-		return do(c, trail.Reader{Kafka: client, Damaged: func(err error) { fmt.Fprintln(stderr, "left out:", err) }})
+		return do(c, readerOf(client, stderr))
 	})
+}
+
+func readerOf(client *kafkaio.Client, stderr io.Writer) trail.Reader {
+	return trail.Reader{Kafka: client, Damaged: func(err error) { fmt.Fprintln(stderr, "left out:", err) }}
 }
 
 // withOperator gives orders, and decides about halts.
 func withOperator(ctx context.Context, do func(*connector.Operator) error) error {
-	return withKafka(ctx, func(c config.Config, client *kafkaio.Client) (err error) {
-		operator, err := connector.NewOperator(connector.OperatorConfig{
-			Group: c.Kafka.Group, DedupeWindow: c.Commands.DedupeWindow, SessionTimeout: c.Kafka.SessionTimeout,
-			Kafka: client, Log: slog.New(slog.DiscardHandler), Topics: topicsOf(c),
-		})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, operator.Close()) }()
-		return do(operator)
+	return withKafka(ctx, func(c config.Config, client *kafkaio.Client) error { return operate(c, client, do) })
+}
+
+func operate(c config.Config, client *kafkaio.Client, do func(*connector.Operator) error) (err error) {
+	operator, err := connector.NewOperator(connector.OperatorConfig{
+		Group: c.Kafka.Group, DedupeWindow: c.Commands.DedupeWindow, SessionTimeout: c.Kafka.SessionTimeout,
+		Kafka: client, Log: slog.New(slog.DiscardHandler), Topics: topicsOf(c),
 	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, operator.Close()) }()
+	return do(operator)
 }
 
 func trailTopics(c config.Config) trail.Topics {

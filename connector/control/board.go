@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,11 +20,19 @@ type Board struct {
 	log   *slog.Logger
 	mu    sync.Mutex // of whoever changes it
 	state atomic.Pointer[state]
+
+	following atomic.Bool // what stood at the start was taken
+}
+
+// Hold is a class that is held.
+type Hold struct {
+	Author
+	Since time.Time
 }
 
 // state is never changed, only replaced.
 type state struct {
-	held    map[sms.Class]time.Time // since when
+	held    map[sms.Class]Hold
 	newer   bool                    // there is an order that only a newer program understands
 	cancels map[string]Cancellation // by key
 	changed chan struct{}           // closed when it was replaced
@@ -40,7 +49,7 @@ func NewBoard(log *slog.Logger) *Board {
 func (b *Board) Standing(cmd *sms.Command) (submit.Order, <-chan struct{}) {
 	s := b.state.Load()
 	for _, c := range s.cancels {
-		if c.fits(cmd) {
+		if c.Fits(cmd) {
 			return submit.Cancel, s.changed
 		}
 	}
@@ -50,12 +59,12 @@ func (b *Board) Standing(cmd *sms.Command) (submit.Order, <-chan struct{}) {
 	return submit.Proceed, s.changed
 }
 
-// Held lists the classes that are held, and since when.
-func (b *Board) Held() map[sms.Class]time.Time {
+// Held lists the classes that are held, since when, by whom and why.
+func (b *Board) Held() map[sms.Class]Hold {
 	s := b.state.Load()
 	held := maps.Clone(s.held)
 	if s.newer {
-		held = make(map[sms.Class]time.Time, len(Classes))
+		held = make(map[sms.Class]Hold, len(Classes))
 		for _, class := range Classes {
 			held[class] = s.held[class]
 		}
@@ -80,7 +89,35 @@ func (b *Board) Take(rec *kafkaio.Record) {
 		b.log.Error("an order cannot be used", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "error", err)
 		return
 	}
-	b.log.Info("an operator's order was taken", "order", string(rec.Key))
+	if o, err := Read(rec); err == nil && b.following.Load() {
+		b.log.Info("an operator's order was taken", o.facts()...)
+	}
+}
+
+// facts are what the log says of an order. Ids and metadata are the callers'
+// own, and stand in no log.
+func (o *Order) facts() []any {
+	list := []any{"order", o.What, "class", string(o.Class), "by", o.By, "reason", o.Reason, "at", o.At}
+	if c := o.Cancel; c != nil {
+		list[3] = string(c.Class)
+		list = append(list, "before", c.Before, "one_id", c.ID != "", "metadata", slices.Sorted(maps.Keys(c.Metadata)))
+	}
+	return list
+}
+
+// Follow says that what stood in the topic was taken, and tells it once: from
+// now on an order is a new one.
+func (b *Board) Follow() {
+	b.following.Store(true)
+	s := b.state.Load()
+	for _, class := range Classes {
+		if h, held := s.held[class]; held {
+			b.log.Info("an operator's order stands", "order", "pause", "class", string(class), "by", h.By, "reason", h.Reason, "at", h.Since)
+		}
+	}
+	if n := len(s.cancels); n > 0 {
+		b.log.Info("operators' cancellations stand", "number", n)
+	}
 }
 
 func (b *Board) take(rec *kafkaio.Record) error {
@@ -89,7 +126,7 @@ func (b *Board) take(rec *kafkaio.Record) error {
 	old := b.state.Load()
 	next := &state{held: maps.Clone(old.held), newer: old.newer, cancels: maps.Clone(old.cancels), changed: make(chan struct{})}
 	if next.held == nil {
-		next.held, next.cancels = make(map[sms.Class]time.Time), make(map[string]Cancellation)
+		next.held, next.cancels = make(map[sms.Class]Hold), make(map[string]Cancellation)
 	}
 	err := next.apply(rec)
 	b.state.Store(next)
@@ -115,7 +152,7 @@ func (s *state) apply(rec *kafkaio.Record) error {
 	case o.Cancel != nil:
 		s.cancels[key] = *o.Cancel
 	case *o.Hold:
-		s.held[class] = o.At
+		s.held[class] = Hold{Author: o.Author, Since: o.At}
 	default:
 		delete(s.held, class)
 	}

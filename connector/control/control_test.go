@@ -54,7 +54,7 @@ func TestACancellationIsAboutWhatWasProducedBeforeItAndFitsInEverything(t *testi
 			}
 			tc.cancel.Before = noon
 			b := NewBoard(slog.New(slog.DiscardHandler))
-			put(t, b, CancelRecord("t", tc.cancel, noon))
+			put(t, b, CancelRecord("t", tc.cancel, Author{}, noon))
 			if got, _ := b.Standing(&cmd); got != tc.want {
 				t.Errorf("order %d, want %d", got, tc.want)
 			}
@@ -66,12 +66,12 @@ func TestAClassIsHeldUntilItIsResumedAndWhoWaitsIsTold(t *testing.T) {
 	t.Parallel()
 	b := NewBoard(slog.New(slog.DiscardHandler))
 	cmd := &sms.Command{Class: sms.OTP, At: noon}
-	put(t, b, HoldRecord("t", sms.OTP, true, noon), HoldRecord("t", sms.Marketing, true, noon))
+	put(t, b, HoldRecord("t", sms.OTP, true, Author{By: "ops@host", Reason: "spring"}, noon), HoldRecord("t", sms.Marketing, true, Author{By: "ops@host", Reason: "spring"}, noon))
 	order, changed := b.Standing(cmd)
 	if order != submit.Hold || len(b.Held()) != 2 {
 		t.Fatalf("order %d, held %v", order, b.Held())
 	}
-	put(t, b, HoldRecord("t", sms.OTP, false, noon))
+	put(t, b, HoldRecord("t", sms.OTP, false, Author{By: "ops@host", Reason: "spring"}, noon))
 	select {
 	case <-changed:
 	default:
@@ -98,7 +98,7 @@ func TestWhatIsNoOrderChangesNothing(t *testing.T) {
 	for name, rec := range map[string]kafkaio.Record{
 		"no JSON":           {Key: []byte("class/otp"), Value: []byte("{")},
 		"empty":             {Key: []byte("class/otp"), Value: []byte("{}")},
-		"under another key": {Key: []byte("cancel/1"), Value: HoldRecord("t", sms.OTP, true, noon).Value},
+		"under another key": {Key: []byte("cancel/1"), Value: HoldRecord("t", sms.OTP, true, Author{By: "ops@host", Reason: "spring"}, noon).Value},
 	} {
 		b := NewBoard(slog.New(slog.DiscardHandler))
 		if err := b.take(&rec); err == nil {
@@ -135,9 +135,9 @@ func TestOrdersOfTheTopicStandBeforeCatchUpReturnsAndFollowAfterwards(t *testing
 	defer client.Close()
 
 	for _, class := range Classes {
-		write(HoldRecord("orders", class, true, noon))
+		write(HoldRecord("orders", class, true, Author{By: "ops@host", Reason: "spring"}, noon))
 	}
-	write(HoldRecord("orders", sms.OTP, false, noon))
+	write(HoldRecord("orders", sms.OTP, false, Author{By: "ops@host", Reason: "spring"}, noon))
 	board := NewBoard(slog.New(slog.DiscardHandler))
 	f := kafkaio.Follower{Topic: "orders", Client: client, Take: board.Take}
 	if err := f.CatchUp(t.Context()); err != nil {
@@ -152,7 +152,7 @@ func TestOrdersOfTheTopicStandBeforeCatchUpReturnsAndFollowAfterwards(t *testing
 	go func() { ended <- f.Run(ctx) }()
 	marketing := &sms.Command{Class: sms.Marketing, At: noon}
 	_, changed := board.Standing(marketing)
-	write(HoldRecord("orders", sms.Marketing, false, noon))
+	write(HoldRecord("orders", sms.Marketing, false, Author{By: "ops@host", Reason: "spring"}, noon))
 	<-changed
 	if order, _ := board.Standing(marketing); order != submit.Proceed {
 		t.Errorf("order %d", order)

@@ -35,8 +35,8 @@ type Cancellation struct {
 	Before   time.Time         `json:"before"`             // of the record's timestamp
 }
 
-// fits reports whether a command is cancelled.
-func (c *Cancellation) fits(cmd *sms.Command) bool {
+// Fits reports whether a command is cancelled.
+func (c *Cancellation) Fits(cmd *sms.Command) bool {
 	if !cmd.At.Before(c.Before) || c.ID != "" && c.ID != cmd.ID || c.Class != "" && c.Class != cmd.Class {
 		return false
 	}
@@ -55,24 +55,31 @@ const lives = 90 * 24 * time.Hour
 // Over reports whether nothing can be left that it is about.
 func (c *Cancellation) Over(now time.Time) bool { return now.Sub(c.Before) > lives }
 
+// Author is who gave an order and why, in an operator's words.
+type Author struct {
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
 // order is the value of a record: one of hold and cancel.
 type order struct {
-	Version int           `json:"v"`
-	At      time.Time     `json:"at"`
-	Hold    *bool         `json:"hold,omitempty"`
-	Cancel  *Cancellation `json:"cancel,omitempty"`
+	Version int       `json:"v"`
+	At      time.Time `json:"at"`
+	Author
+	Hold   *bool         `json:"hold,omitempty"`
+	Cancel *Cancellation `json:"cancel,omitempty"`
 }
 
 // HoldRecord makes the record that holds a class, or lets it go on.
-func HoldRecord(topic string, class sms.Class, hold bool, now time.Time) kafkaio.Message {
-	return record(topic, classKey+string(class), &order{At: now, Hold: &hold})
+func HoldRecord(topic string, class sms.Class, hold bool, a Author, now time.Time) kafkaio.Message {
+	return record(topic, classKey+string(class), &order{At: now, Author: a, Hold: &hold})
 }
 
 // CancelRecord makes the record of a cancellation.
-func CancelRecord(topic string, c Cancellation, now time.Time) kafkaio.Message {
+func CancelRecord(topic string, c Cancellation, a Author, now time.Time) kafkaio.Message {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return record(topic, cancelKey+hex.EncodeToString(random[:]), &order{At: now, Cancel: &c})
+	return record(topic, cancelKey+hex.EncodeToString(random[:]), &order{At: now, Author: a, Cancel: &c})
 }
 
 func record(topic, key string, o *order) kafkaio.Message {
@@ -85,6 +92,38 @@ func record(topic, key string, o *order) kafkaio.Message {
 }
 
 var errNewer = errors.New("an order of a newer version")
+
+// Order is a record of the topic, read for being told.
+type Order struct {
+	Author
+	At     time.Time
+	What   string        // pause, resume, cancel, or "taken back"
+	Class  sms.Class     // of pause and resume
+	Cancel *Cancellation // of cancel
+}
+
+// Read reads a record of the topic.
+func Read(rec *kafkaio.Record) (Order, error) {
+	class := sms.Class("")
+	if name, found := strings.CutPrefix(string(rec.Key), classKey); found {
+		class = sms.Class(name)
+	}
+	if rec.Value == nil {
+		return Order{At: rec.Time, What: "taken back", Class: class}, nil
+	}
+	o, err := decode(rec)
+	if err != nil {
+		return Order{}, err
+	}
+	what := "cancel"
+	if o.Hold != nil {
+		what = "resume"
+		if *o.Hold {
+			what = "pause"
+		}
+	}
+	return Order{Author: o.Author, At: o.At, What: what, Class: class, Cancel: o.Cancel}, nil
+}
 
 // decode reads a record.
 func decode(rec *kafkaio.Record) (order, error) {

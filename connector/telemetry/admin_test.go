@@ -109,7 +109,7 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 				Line:    &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
 				Balance: &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
 				Caps:    []Cap{{Per: "day", Limit: 1000, Used: 12}},
-				Held:    []Held{{Class: "marketing", Since: Time(at)}},
+				Held:    []Held{{Class: "marketing", Since: Time(at), By: "ann", Reason: "wrong price"}},
 				Reports: &Reports{
 					Published:  &Delay{Reports: 3, P50: 4, P99: 2300},
 					Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}},
@@ -130,7 +130,7 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		"balance":{"amount":"0.50","unit":"messages","level":"exhausted","at":"2026-03-03T21:06:07.089Z"},
 		"caps":[{"per":"day","limit":1000,"used":12}],
 		"spool":{"bytes":700,"max_bytes":1000,"waiting":2,"oldest_at":"2026-03-03T21:06:07.089Z","set_aside":0,"failing":"the spool is full","blocked":null},
-		"held":[{"class":"marketing","since":"2026-03-03T21:06:07.089Z"}],
+		"held":[{"by":"ann","reason":"wrong price","class":"marketing","since":"2026-03-03T21:06:07.089Z"}],
 		"reports":{"halted":null,"published":{"reports":3,"p50_ms":4,"p99_ms":2300},"final":null,"partitions":[{"partition":1,"lag":5,"parked":2,"restoring":9,"halted":"newer"}]},
 		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"oldest":"2026-03-03T21:06:07.089Z",
 			"reason":"journal_end_lost","detail":"it ends at 7","remedy":"look"}],

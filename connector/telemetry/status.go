@@ -64,8 +64,10 @@ type Line struct {
 
 // Held is a class whose commands wait until an operator resumes them.
 type Held struct {
-	Class string `json:"class"`
-	Since Time   `json:"since"`
+	Class  string `json:"class"`
+	Since  Time   `json:"since"`
+	By     Text   `json:"by"`
+	Reason Text   `json:"reason"`
 }
 
 // Balance is what the provider last said about the account.

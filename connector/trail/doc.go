@@ -9,5 +9,6 @@
 //	redrive.go  which commands may be put on their topic again
 //	round.go    the ids of such commands
 //	again.go    their records
+//	waiting.go  which commands have no outcome yet
 //	mask.go     how numbers are hidden
 package trail

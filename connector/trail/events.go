@@ -57,9 +57,9 @@ func set(f facts, name, value string) {
 }
 
 func (e *Event) mask() {
-	e.CommandID = mask(e.CommandID)
+	e.CommandID = Mask(e.CommandID)
 	for name, value := range e.Facts {
-		e.Facts[name] = mask(value)
+		e.Facts[name] = Mask(value)
 	}
 }
 

@@ -2,10 +2,10 @@ package trail
 
 import "strings"
 
-// mask hides whatever looks like a mainland mobile number, wherever it stands:
+// Mask hides whatever looks like a mainland mobile number, wherever it stands:
 // keys, ids, metadata and the provider's words may hold one. Sendids are longer
 // and stay.
-func mask(s string) string {
+func Mask(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		n := 0

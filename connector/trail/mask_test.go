@@ -16,7 +16,7 @@ func TestWhatLooksLikeANumberIsHiddenWhereverItStands(t *testing.T) {
 		"446655440000":                   "446655440000",
 		"2026-01-01T00:00:00.000Z 23800": "2026-01-01T00:00:00.000Z 23800",
 	} {
-		if got := mask(in); got != want {
+		if got := Mask(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
