@@ -43,6 +43,7 @@ func Invariants() []Invariant {
 		{"I19", "no number, text or secret in a log", nothingLeaks},
 		{"I20", "the journal never ends before what was fenced", journalReachesFences},
 		{"I21", "no process ends by itself", processesStay},
+		{"I22", "whom a fault does not concern is answered within 5 s, rebalances aside", bystandersGoOn},
 	}
 }
 

@@ -155,7 +155,29 @@ var doctored = map[string]struct {
 	"a partition that never ends":        {"I17", func(h *History) { h.Results, h.End = h.Results[:len(h.Results)-1], at(70) }},
 	"a number in a log":                  {"I19", func(h *History) { h.Leaks = []Leak{{File: "connector-1.log", Line: 7}} }},
 	"a stop that left something undone":  {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Unclean, Instance: "one", At: at(3)}) }},
-	"a process that ended":               {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Exit, Instance: "one", At: at(3)}) }},
+	"an interruption by nobody": {"I5", func(h *History) {
+		h.Results[2].Reason, h.Events[0].At, h.Events[0].Until = "interrupted", at(0), at(0.5)
+	}},
+	"a poisoned record that was sent": {"I4", func(h *History) {
+		h.Commands[0].Mark, h.Commands[0].Ends = Poison, "invalid"
+	}},
+	"a forbidden text refused for another reason": {"I4", func(h *History) {
+		h.Commands[4].Mark, h.Commands[4].Ends = Forbidden, "expired"
+	}},
+	"a bystander that is held": {"I22", func(h *History) {
+		besideAThrottledKey(h)
+		h.Results[len(h.Results)-1].At = at(30)
+	}},
+	"a bystander that is never answered": {"I22", func(h *History) {
+		besideAThrottledKey(h)
+		h.Results, h.End = h.Results[:len(h.Results)-1], at(30)
+	}},
+	"a bystander that a halted partition holds": {"I22", func(h *History) {
+		besideAThrottledKey(h)
+		h.Events[len(h.Events)-1] = Event{Kind: Unreadable, At: at(15), Until: at(28), Scope: &Scope{Partitions: []int32{0}}}
+		h.Results[len(h.Results)-1].At = at(27)
+	}},
+	"a process that ended": {"I21", func(h *History) { h.Events = append(h.Events, Event{Kind: Exit, Instance: "one", At: at(3)}) }},
 }
 
 func TestHonestRunBreaksNothing(t *testing.T) {
@@ -239,6 +261,39 @@ func TestWhatLooksBrokenAndIsNotIsExcused(t *testing.T) {
 		"a stop waited for Kafka in vain": {"I21", func(h *History) {
 			h.Events = append(h.Events, Event{Kind: Unclean, At: at(60)}, Event{Kind: BrokerKill, At: at(20), Until: at(30)})
 		}},
+		"who is no bystander may wait": {"I22", func(h *History) {
+			besideAThrottledKey(h)
+			h.Commands[len(h.Commands)-1].Mark = Throttled
+			h.Results[len(h.Results)-1].At = at(30)
+		}},
+		"who waits behind one that is concerned": {"I22", func(h *History) {
+			besideAThrottledKey(h)
+			h.Commands[len(h.Commands)-1].Key = "slow"
+			h.Commands[len(h.Commands)-1].Partition = 0
+			h.Commands[len(h.Commands)-1].Offset = 9
+			h.Results[len(h.Results)-1].Command = Position{0, 9}
+			h.Results[len(h.Results)-1].At = at(30)
+		}},
+		"whose own submit was refused": {"I22", func(h *History) {
+			besideAThrottledKey(h)
+			h.Submissions = append(h.Submissions, Submission{ID: "free", Number: someNumber, Fault: "throttle", At: at(13)})
+			h.Results[len(h.Results)-1].At = at(30)
+		}},
+		"a rebalance aside": {"I22", func(h *History) {
+			besideAThrottledKey(h)
+			h.Events = append(h.Events, Event{Kind: Restart, At: at(15), Until: at(16)})
+			h.Results[len(h.Results)-1].At = at(31)
+		}},
+		"long before a fault": {"I22", func(h *History) {
+			besideAThrottledKey(h)
+			h.Commands[len(h.Commands)-1].At = at(1)
+			h.Results[len(h.Results)-1].At = at(9)
+		}},
+		"who was deleted has no result": {"I1", func(h *History) {
+			besideAThrottledKey(h)
+			h.Results = h.Results[:len(h.Results)-1]
+			h.Commands[len(h.Commands)-1].Gone = true
+		}},
 		"an id that ended unsent comes again": {"I4", againAfterItExpired},
 		"and in the order of its repeat":      {"I8", againAfterItExpired},
 	} {
@@ -251,6 +306,31 @@ func TestWhatLooksBrokenAndIsNotIsExcused(t *testing.T) {
 				t.Error(smallest)
 			}
 		})
+	}
+}
+
+// besideAThrottledKey has a command of one key throttled from 11 to 25 s, and one of
+// another key come meanwhile and have its result at once: the last of each list.
+func besideAThrottledKey(h *History) {
+	h.End = at(40)
+	h.Commands = append(h.Commands,
+		Command{Position: Position{0, 3}, ID: "held", Key: "slow", Numbers: []string{someNumber}, At: at(11), Mark: Throttled},
+		Command{Position: Position{1, 3}, ID: "free", Key: "other", Numbers: []string{someNumber}, At: at(15)})
+	h.Submissions = append(h.Submissions, Submission{ID: "held", Number: someNumber, Fault: "throttled", At: at(11.5)},
+		Submission{ID: "held", Number: someNumber, Count: 1, Code: "0", SendID: "s7", At: at(25)})
+	h.Results = append(h.Results,
+		Result{Command: Position{0, 3}, Row: Position{0, 5}, At: at(25), EventID: "e7", ID: "held", Revision: 1, Status: "accepted", Digest: 7, Parts: []Part{{Status: "accepted", SendID: "s7"}}},
+		Result{Command: Position{1, 3}, Row: Position{1, 3}, At: at(15.5), EventID: "e8", ID: "free", Revision: 1, Status: "expired", Digest: 8})
+	h.Events = append(h.Events, Event{Kind: Throttled, At: at(11), Until: at(20), Scope: &Scope{Mark: Throttled}})
+}
+
+func TestBystandersAreCountedWithWhatTheyWaited(t *testing.T) {
+	t.Parallel()
+	h := honest()
+	besideAThrottledKey(h)
+	verdict := Check(h)
+	if f := verdict.Figures; !verdict.OK() || f.Bystanders != 1 || f.Slowest != 500*time.Millisecond || f.P99 != f.Slowest {
+		t.Errorf("%+v", verdict)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 )
 
 // Figures sum a run up.
@@ -19,6 +20,9 @@ type Figures struct {
 	Matched, RepeatedReports   int
 	NoReports                  int
 	InboundPushes, Inbound     int
+	Gone                       int // deleted and without a result, which is excused
+	Bystanders                 int // commands beside a fault that did not concern them
+	Slowest, P99               time.Duration
 	Events                     map[Kind]int
 }
 
@@ -29,6 +33,10 @@ func (v *view) figures() Figures {
 	}
 	for _, c := range v.commandAt {
 		row := truth(v.rowsAt[c.Position])
+		if row == nil && c.Gone {
+			f.Gone++
+			continue
+		}
 		if row == nil {
 			f.Lost++
 			continue
@@ -61,10 +69,23 @@ func (v *view) figures() Figures {
 		}
 	}
 	f.reports(v)
+	f.bystanders(v)
 	for _, e := range v.Events {
 		f.Events[e.Kind]++
 	}
 	return f
+}
+
+// bystanders sums up how long whom no fault concerned waited beside one.
+func (f *Figures) bystanders(v *view) {
+	var waited []time.Duration
+	for _, b := range v.bystanders() {
+		waited = append(waited, b.waited)
+	}
+	slices.Sort(waited)
+	if f.Bystanders = len(waited); f.Bystanders > 0 {
+		f.P99, f.Slowest = waited[(len(waited)-1)*99/100], waited[len(waited)-1]
+	}
 }
 
 // reports counts by what is said: a push that was repeated is no other fact.
@@ -100,6 +121,9 @@ func (f *Figures) Print(w io.Writer) {
 		line("  "+status, f.Statuses[status], "")
 	}
 	line("lost", f.Lost, "")
+	if f.Gone > 0 {
+		line("deleted", f.Gone, "records of commands, before they were done")
+	}
 	line("twice", f.Twice, "parts that the provider carried out more than once")
 	line("resent", f.Resent, "the same by the command's own wish, on_unknown resend")
 	line("unknown", f.Unknown, fmt.Sprintf("parts; at most %d by what was injected", f.UnknownBound))
@@ -109,7 +133,10 @@ func (f *Figures) Print(w io.Writer) {
 	line("reports pushed", f.ReportPushes, fmt.Sprintf("%d on the topic, %d matched, %d of their events twice", f.Reports, f.Matched, f.RepeatedReports))
 	line("without a final report", f.NoReports, "submits, told at the deadline")
 	line("inbound pushed", f.InboundPushes, fmt.Sprintf("%d on the topic", f.Inbound))
-	for _, kind := range []Kind{Kill, Freeze, Restart, Join, BrokerKill, Outage, AccountHold} {
+	if f.Bystanders > 0 {
+		line("bystanders of faults", f.Bystanders, fmt.Sprintf("commands; p99 %v, the slowest %v, rebalances aside", f.P99.Round(time.Millisecond), f.Slowest.Round(time.Millisecond)))
+	}
+	for _, kind := range []Kind{Kill, Freeze, Restart, Join, BrokerKill, Outage, AccountHold, Poison, Unreadable, Deletion, Forbidden, Throttled, Pause, LongList} {
 		if n := f.Events[kind]; n > 0 {
 			line(string(kind)+"s", n, "")
 		}

@@ -1,6 +1,9 @@
 package trial
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Position is a record's place in its topic.
 type Position struct {
@@ -13,10 +16,14 @@ type Command struct {
 	Position
 	ID      string // empty when it cannot be read
 	Key     string
+	Class   string
 	Numbers []string  // its recipients, digits
 	Expires time.Time // zero: by its class alone
 	Resend  bool      // on_unknown is resend
 	At      time.Time // when it was acknowledged
+	Mark    Kind      // the fault that this record, text or key is itself; empty: none
+	Ends    string    // the only status that it may have in the end; empty: any
+	Gone    bool      // its record was deleted before it was committed: it need not have a result
 }
 
 // Submission is a complete submit that the provider read, in the order in which
@@ -121,6 +128,16 @@ const (
 	Outage      Kind = "kafka outage" // no broker answered
 	Join        Kind = "join"         // one more connector came and left again
 	AccountHold Kind = "account hold" // the provider refused the account
+	Throttle    Kind = "throttle"     // the provider refused many submits for a while, whoever's
+
+	// These concern some commands alone: their events have a scope.
+	Poison     Kind = "poisoned record"  // a record that is too large to be told whole, or cannot be read
+	Unreadable Kind = "unreadable batch" // one that cannot be unpacked, until it was given up
+	Deletion   Kind = "deletion"         // records that were deleted above the committed offset
+	Forbidden  Kind = "forbidden text"   // a gateway refused it
+	Throttled  Kind = "throttled number" // the provider refused it for a while
+	Pause      Kind = "pause"            // of a class, until it was resumed
+	LongList   Kind = "long list"        // a command that takes longer than a stop may
 )
 
 // Event is something that was done to the run. Until is zero where it has no length.
@@ -129,6 +146,18 @@ type Event struct {
 	Instance  string
 	At, Until time.Time
 	Detail    string
+	Scope     *Scope // nil: it concerns every command
+}
+
+// Scope is whom a fault concerns: the commands that fit in any of these.
+type Scope struct {
+	Mark       Kind
+	Class      string
+	Partitions []int32
+}
+
+func (s *Scope) fits(c *Command) bool {
+	return s.Mark != "" && s.Mark == c.Mark || s.Class != "" && s.Class == c.Class || slices.Contains(s.Partitions, c.Partition)
 }
 
 // Leak is a place where a number, a text or a secret was found.

@@ -61,6 +61,9 @@ func commitsFollowResults(v *view) []Violation {
 		for ; i < len(commands) && commands[i].Offset < s.Offset; i++ {
 			c := commands[i]
 			rows := v.rowsAt[c.Position]
+			if c.Gone {
+				continue
+			}
 			if !slices.ContainsFunc(rows, func(r *Result) bool { return !r.At.After(s.At) }) {
 				only := &story{commands: []*Command{c}}
 				broken = append(broken, Violation{Facts: append(only.facts(nil, rows), s.fact())})
@@ -151,9 +154,15 @@ func partitionsMove(v *view) []Violation {
 	longest := 30*time.Second + v.Session
 	var broken []Violation
 	for partition, commands := range v.byPartition {
+		faults := slices.DeleteFunc(slices.Clone(v.faults), func(e Event) bool {
+			return e.Kind == Throttle || e.Scope != nil && !slices.Contains(e.Scope.Partitions, partition)
+		})
 		acked := make([]time.Time, 0, len(commands))
 		answered := make([]time.Time, 0, len(commands))
 		for _, c := range commands {
+			if c.Gone {
+				continue
+			}
 			acked = append(acked, c.At)
 			if rows := v.rowsAt[c.Position]; len(rows) > 0 {
 				answered = append(answered, rows[0].At)
@@ -169,7 +178,7 @@ func partitionsMove(v *view) []Violation {
 			if i > 0 && answered[i-1].After(from) {
 				from = answered[i-1]
 			}
-			if idle := until.Sub(from) - v.disturbed(from, until); idle > longest {
+			if idle := until.Sub(from) - v.disturbed(faults, v.Session, from, until); idle > longest {
 				broken = append(broken, Violation{Facts: []string{fmt.Sprintf(
 					"partition %d has open commands and no result from %s to %s", partition, from.Format(clock), until.Format(clock))}})
 			}
@@ -178,16 +187,16 @@ func partitionsMove(v *view) []Violation {
 	return broken
 }
 
-// disturbed is how much of a time lay under faults of the run and the session after
-// each.
-func (v *view) disturbed(from, until time.Time) time.Duration {
+// disturbed is how much of a time lay under these faults, which are in the order of
+// time, and what follows each of them.
+func (*view) disturbed(faults []Event, aftermath time.Duration, from, until time.Time) time.Duration {
 	var sum time.Duration
-	for _, e := range v.faults {
+	for _, e := range faults {
 		end := e.At
 		if e.Until.After(end) {
 			end = e.Until
 		}
-		end = end.Add(v.Session)
+		end = end.Add(aftermath)
 		if end.After(until) {
 			end = until
 		}

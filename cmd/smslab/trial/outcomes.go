@@ -3,6 +3,7 @@ package trial
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // everyCommandAnswered: I1. How soon is a matter of how much was to do; that it
@@ -11,7 +12,7 @@ func everyCommandAnswered(v *view) []Violation {
 	var broken []Violation
 	for i := range v.Commands {
 		c := &v.Commands[i]
-		if len(v.rowsAt[c.Position]) == 0 {
+		if len(v.rowsAt[c.Position]) == 0 && !c.Gone {
 			s := &story{commands: []*Command{c}}
 			var subs []*Submission
 			if c.ID != "" {
@@ -72,6 +73,24 @@ func resultsAreTrue(v *view) []Violation {
 				only := &story{commands: s.commands}
 				broken = append(broken, Violation{Facts: append(only.facts(s.submissions, []*Result{row}), why)})
 			}
+		}
+	}
+	return append(broken, v.wrongEnds()...)
+}
+
+// wrongEnds finds commands of which it was clear how they must end, and that ended
+// otherwise. What was in flight when a process died may always be unknown.
+func (v *view) wrongEnds() []Violation {
+	var broken []Violation
+	for i := range v.Commands {
+		c := &v.Commands[i]
+		row := truth(v.rowsAt[c.Position])
+		switch {
+		case c.Ends == "" || row == nil || row.Status == "unknown":
+		case row.Status != c.Ends:
+			broken = append(broken, Violation{Facts: []string{c.fact(), row.fact(), "a " + string(c.Mark) + " must end " + c.Ends}})
+		case c.Mark == Forbidden && row.Reason != "gateway_refused":
+			broken = append(broken, Violation{Facts: []string{c.fact(), row.fact(), "a text that a gateway refuses is gateway_refused"}})
 		}
 	}
 	return broken
@@ -163,17 +182,33 @@ func (v *view) unknownBound() int {
 	return bound + v.Partial
 }
 
-// unknownsBounded: I5.
+// unknownsBounded: I5. What was interrupted has something that interrupted it: an
+// orderly stop does not.
 func unknownsBounded(v *view) []Violation {
 	rows, bound := v.unknownParts(), v.unknownBound()
+	var broken []Violation
+	for _, r := range rows {
+		if c := v.commandAt[r.Command]; r.Reason == "interrupted" && c != nil && !v.interrupted(c.At, r.At) {
+			broken = append(broken, Violation{Facts: []string{c.fact(), r.fact(), "nothing was killed or frozen between the two"}})
+		}
+	}
 	if len(rows) <= bound {
-		return nil
+		return broken
 	}
 	facts := []string{fmt.Sprintf("%d parts are unknown, at most %d could be", len(rows), bound)}
 	for _, r := range rows[:min(len(rows), 10)] {
 		facts = append(facts, r.fact())
 	}
-	return []Violation{{Facts: facts}}
+	return append(broken, Violation{Facts: facts})
+}
+
+// interrupted reports whether a process, or what it needs, was killed or frozen
+// within a time.
+func (v *view) interrupted(from, until time.Time) bool {
+	return slices.ContainsFunc(v.Events, func(e Event) bool {
+		struck := e.Kind == Kill || e.Kind == Freeze || e.Kind == BrokerKill || e.Kind == Outage
+		return struck && e.At.Before(until) && !later(e.At, e.Until).Before(from)
+	})
 }
 
 // repeatsAreIdentical: I6. One command record has one event for each revision,

@@ -137,7 +137,16 @@ const clock = "15:04:05.000"
 func (p Position) String() string { return fmt.Sprintf("%d@%d", p.Partition, p.Offset) }
 
 func (c *Command) fact() string {
-	return fmt.Sprintf("%s command %s, id %q, key %q, %d recipients", c.At.Format(clock), c.Position, c.ID, c.Key, len(c.Numbers))
+	return fmt.Sprintf("%s command %s, id %q, key %q, %d recipients", c.At.Format(clock), c.Position, c.ID, head(c.Key), len(c.Numbers))
+}
+
+// head is enough of a key to know it.
+func head(key string) string {
+	const most = 64
+	if len(key) <= most {
+		return key
+	}
+	return fmt.Sprintf("%s… (%d bytes)", key[:most], len(key))
 }
 
 func (s *Submission) fact(commands []*Command) string {
