@@ -130,6 +130,8 @@ type process struct {
 
 	commitFault func(apply func() error) error // nil: none
 	slow        time.Duration                  // of an append
+	full        atomic.Int32                   // so many sends find the producer's buffer full
+	placeless   atomic.Int32                   // so many acks come without an offset
 }
 
 func (c *cluster) process(t *testing.T, change func(*Config)) *process {
@@ -206,7 +208,14 @@ func (p *process) Send(messages []kafkaio.Message, done func([]kafkaio.Ack, erro
 	p.queue <- func() {
 		p.rest()
 		time.Sleep(p.slow)
+		if p.full.Add(-1) >= 0 {
+			done(nil, kafkaio.ErrOverloaded)
+			return
+		}
 		at := p.append(messages[0].Partition, messages[0].Value)
+		if p.placeless.Add(-1) >= 0 {
+			at = -1
+		}
 		if !p.dead.Load() {
 			done([]kafkaio.Ack{{Partition: messages[0].Partition, Offset: at}}, nil)
 		}

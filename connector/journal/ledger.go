@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -253,8 +254,13 @@ func (l *Ledger) send(r *record, acked func(at int64, err error)) {
 	about := *r // the caller's may change once we return
 	about.message = kafkaio.Message{}
 	l.tenure.writing(1)
-	l.tenure.config.Producer.Send(messages, func(acks []kafkaio.Ack, err error) {
+	l.post(messages, func(acks []kafkaio.Ack, err error) {
 		defer l.tenure.writing(-1) // after whatever acked writes in its turn
+		if err == nil && acks[0].Offset < 0 && (about.kind == intent || about.kind == final) {
+			// It is durable, and nobody knows where: taken for a position, -1 would
+			// lie below every fence. A take-over finds its place.
+			err = errPlaceless
+		}
 		if err != nil {
 			// The producer gives nothing up before it is closed: the process is
 			// at its end, or Kafka refuses our writes for good.
@@ -267,9 +273,29 @@ func (l *Ledger) send(r *record, acked func(at int64, err error)) {
 			return
 		}
 		at := acks[0].Offset
-		l.noteAck(&about, at)
-		l.newest = spot{at, messages[0].Value}
+		if at >= 0 {
+			l.noteAck(&about, at)
+			l.newest = spot{at, messages[0].Value}
+		}
 		acked(at, nil)
+	})
+}
+
+// errPlaceless says that a record is in the journal and the broker no longer
+// knows where (code 46).
+var errPlaceless = errors.New("journal: the place of a record is not known")
+
+// post writes messages, and again while the producer's buffer is full: then
+// nothing was written. Others' records may overtake the ones that wait; that
+// costs a doubt if the process dies meanwhile, never a second text, as what
+// counts is the position that a release or an outcome names.
+func (l *Ledger) post(messages []kafkaio.Message, done func([]kafkaio.Ack, error)) {
+	l.tenure.config.Producer.Send(messages, func(acks []kafkaio.Ack, err error) {
+		if errors.Is(err, kafkaio.ErrOverloaded) {
+			time.AfterFunc(againAfter, func() { l.post(messages, done) })
+			return
+		}
+		done(acks, err)
 	})
 }
 

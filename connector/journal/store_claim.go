@@ -50,7 +50,8 @@ type savedAttempt struct {
 	At                int64
 	Owner             uint64
 	Part, First, Last int
-	Freed             bool
+	Number            int
+	Freed, Again      bool
 	Came              *sms.Submission
 }
 
@@ -65,7 +66,7 @@ type savedFinal struct {
 func (s *story) save() savedStory {
 	saved := savedStory{Ref: s.ref, Lost: s.lost, Evidence: s.evidence}
 	for _, a := range s.attempts {
-		saved.Attempts = append(saved.Attempts, savedAttempt{a.at, a.owner, a.part, a.first, a.last, a.freed, a.came})
+		saved.Attempts = append(saved.Attempts, savedAttempt{a.at, a.owner, a.part, a.first, a.last, a.number, a.freed, a.again, a.came})
 	}
 	for _, v := range s.finals {
 		saved.Finals = append(saved.Finals, savedFinal{v.at, v.gen, v.status, v.revision, v.sent})
@@ -77,7 +78,7 @@ func (s *savedStory) story() *story {
 	restored := &story{ref: s.Ref, lost: s.Lost, evidence: s.Evidence}
 	for _, a := range s.Attempts {
 		restored.attempts = append(restored.attempts, attempt{
-			at: a.At, owner: a.Owner, part: a.Part, first: a.First, last: a.Last, freed: a.Freed, came: a.Came,
+			at: a.At, owner: a.Owner, part: a.Part, first: a.First, last: a.Last, number: a.Number, freed: a.Freed, again: a.Again, came: a.Came,
 		})
 	}
 	for _, v := range s.Finals {

@@ -26,7 +26,9 @@ type attempt struct {
 	owner             uint64
 	began             time.Time // of the intent in Kafka; zero where only its outcome is known
 	part, first, last int
+	number            int             // of the attempt, by its owner's count from 1; 0: not known
 	freed             bool            // released: not sent
+	again             bool            // the same record stands once more further on
 	came              *sms.Submission // nil: nobody read an answer
 }
 
@@ -45,7 +47,8 @@ func (s *story) add(r *record, at int64) {
 		if s.attempt(at) != nil {
 			return // the store knew
 		}
-		s.attempts = append(s.attempts, attempt{at: at, owner: r.owner, began: r.at, part: r.part, first: r.first, last: r.last})
+		s.supersede(r)
+		s.attempts = append(s.attempts, attempt{at: at, owner: r.owner, began: r.at, part: r.part, first: r.first, last: r.last, number: r.attempt})
 	case released:
 		if a := s.attempt(r.names); a != nil {
 			a.freed = true
@@ -60,6 +63,20 @@ func (s *story) add(r *record, at int64) {
 	}
 	if r.kind == final && !s.tells(at) {
 		s.finals = append(s.finals, verdictAt{at: at, gen: r.gen, status: r.status, revision: r.revision, sent: r.sent})
+	}
+}
+
+// supersede finds the intent that an owner wrote before, and that now stands a
+// second time: a broker that lost what it knew of the producer has a batch
+// written anew under another producer id. An owner gives every permit of a part
+// a number of its own and knows the last place alone, so the first is not
+// another attempt: it is neither a doubt nor to be released.
+func (s *story) supersede(r *record) {
+	for i := range s.attempts {
+		a := &s.attempts[i]
+		if r.attempt > 0 && a.number == r.attempt && a.owner == r.owner && a.part == r.part && a.open() {
+			a.again = true
+		}
 	}
 }
 
@@ -85,7 +102,10 @@ func (s *story) attempt(at int64) *attempt {
 
 // open reports whether the attempt may have been submitted and nobody knows
 // what came of it.
-func (a *attempt) open() bool { return a.came == nil && !a.freed }
+func (a *attempt) open() bool { return a.came == nil && !a.void() }
+
+// void reports whether nothing was submitted by the intent at this place.
+func (a *attempt) void() bool { return a.freed || a.again && a.came == nil }
 
 // told is what is known of one part.
 type told struct {
@@ -104,14 +124,14 @@ func (t *told) sent() bool { return t.yes != nil || t.doubts > 0 }
 // tried reports whether anything of the command may have been submitted. What
 // was only intended binds nobody: not to its split, and not to its being first.
 func (s *story) tried() bool {
-	return slices.ContainsFunc(s.attempts, func(a attempt) bool { return !a.freed })
+	return slices.ContainsFunc(s.attempts, func(a attempt) bool { return !a.void() })
 }
 
 // began is when the first attempt did that may have been submitted.
 func (s *story) began() time.Time {
 	first := time.Now()
 	for i := range s.attempts {
-		if a := &s.attempts[i]; !a.freed && a.began.Before(first) {
+		if a := &s.attempts[i]; !a.void() && a.began.Before(first) {
 			first = a.began
 		}
 	}
@@ -123,7 +143,7 @@ func (s *story) parts() map[int]*told {
 	parts := make(map[int]*told, 1)
 	for i := range s.attempts {
 		a := &s.attempts[i]
-		if a.freed {
+		if a.void() {
 			continue
 		}
 		t := parts[a.part]
