@@ -206,17 +206,43 @@ func (p *partition) fact(sendid string, f *fact) kafkaio.Message {
 	return factRecord(p.c.cfg.Sendids, p.id, sendid, f)
 }
 
-// flush writes what was collected, all in one go, and returns when it is durable.
+// flush writes what was collected and returns when it is durable.
 func (p *partition) flush() error {
 	if len(p.out.messages) == 0 {
 		return nil
 	}
-	err := p.write(p.out.messages)
+	var err error
+	for rest := p.out.messages; len(rest) > 0 && err == nil; {
+		n := slice(rest)
+		err = p.write(rest[:n])
+		rest = rest[n:]
+	}
 	if err == nil {
 		p.c.metrics.published(p.work, &p.out)
 	}
 	p.out = output{messages: p.out.messages[:0]}
 	return err
+}
+
+// sliceBytes bounds what the producer is given at a time. One push may be about a
+// thousand numbers, and each of their reports carries the command's key and
+// metadata: more than the producer's whole buffer would be refused for ever.
+const sliceBytes = 1 << 20
+
+// slice is how many of the messages are written together: at least one.
+func slice(messages []kafkaio.Message) int {
+	bytes := 0
+	for i := range messages {
+		m := &messages[i]
+		bytes += len(m.Key) + len(m.Value)
+		for j := range m.Headers {
+			bytes += len(m.Headers[j].Key) + len(m.Headers[j].Value)
+		}
+		if bytes > sliceBytes && i > 0 {
+			return i
+		}
+	}
+	return len(messages)
 }
 
 // overloadPause is how long to wait when the producer's buffer is full.
