@@ -28,8 +28,9 @@ var (
 	errNetwork       = errors.New("network error")
 )
 
-// maxRetryAfter bounds the provider's wish, which may be any number.
-const maxRetryAfter = 24 * time.Hour
+// maxRetryAfter bounds the provider's wish, which may be any number: one answer
+// must not keep a command from the provider for its whole validity.
+const maxRetryAfter = 5 * time.Minute
 
 // statusError is an HTTP status that stands where an answer was expected.
 type statusError struct {
@@ -54,25 +55,31 @@ func (r reply) judge(now time.Time) *Failure {
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && told:
 		f.Class, f.Reason, f.After = Throttled, sms.RateLimited, after
-	case status >= 400 && status < 500:
-		f.Class, f.Reason = LineDown, refusal(status)
 	case status < 500:
-		f.Reason = sms.ProtocolError // another 2xx, a 3xx, 101, or no status at all
+		if reason, ok := refusal(status); ok {
+			f.Class, f.Reason = LineDown, reason
+		} else {
+			// Another 2xx, a 3xx, 101, no status at all, or a 4xx that does not prove
+			// a refusal: 408, 460 and 499 are the word of a gateway that forwarded the
+			// request and gave up waiting.
+			f.Reason = sms.ProtocolError
+		}
 	}
 	return f
 }
 
-// refusal says what is wrong with us when the status is 4xx.
-func refusal(status int) sms.Reason {
+// refusal says what is wrong with us, for the statuses by which a server refuses
+// a request that it did not carry out.
+func refusal(status int) (sms.Reason, bool) {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return sms.AuthFailed
-	case http.StatusPaymentRequired:
-		return sms.InsufficientBalance
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusMisdirectedRequest:
-		return sms.ProtocolError // not the address of this API
+		return sms.AuthFailed, true
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return sms.ProtocolError, true // not the address of this API
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType:
+		return sms.MalformedRequest, true
 	default:
-		return sms.MalformedRequest
+		return "", false
 	}
 }
 

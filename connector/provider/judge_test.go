@@ -122,11 +122,13 @@ func TestEachFailureIsClassifiedAsTheTableSays(t *testing.T) {
 		"503 with a past date":  {serve: status("503 Busy", "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n"), class: Throttled, reason: sms.RateLimited},
 		"429":                   {serve: status("429 Slow", ""), class: Throttled, reason: sms.RateLimited},
 		"429 with Retry-After":  {serve: status("429 Slow", "Retry-After: 3\r\n"), class: Throttled, reason: sms.RateLimited, after: 3 * time.Second},
-		"429 with a vast one":   {serve: status("429 Slow", "Retry-After: 2147483647\r\n"), class: Throttled, reason: sms.RateLimited, after: maxRetryAfter},
+		"429 with a vast one":   {serve: status("429 Slow", "Retry-After: 2147483647\r\n"), class: Throttled, reason: sms.RateLimited, after: 5 * time.Minute},
 		"429 whose body is cut": {serve: func(p *peer) { p.request(); p.say("HTTP/1.1 429 Slow\r\nContent-Length: 9\r\n\r\n<") }, class: Throttled, reason: sms.RateLimited},
 		"400":                   {serve: status("400 Bad", ""), class: LineDown, reason: sms.MalformedRequest},
 		"401":                   {serve: status("401 No", ""), class: LineDown, reason: sms.AuthFailed},
-		"402":                   {serve: status("402 Pay", ""), class: LineDown, reason: sms.InsufficientBalance},
+		"407":                   {serve: status("407 Proxy", ""), class: LineDown, reason: sms.AuthFailed},
+		"414":                   {serve: status("414 Long", ""), class: LineDown, reason: sms.MalformedRequest},
+		"415":                   {serve: status("415 Form", ""), class: LineDown, reason: sms.MalformedRequest},
 		"403":                   {serve: status("403 No", ""), class: LineDown, reason: sms.AuthFailed},
 		"404":                   {serve: status("404 No", ""), class: LineDown, reason: sms.ProtocolError},
 		"405":                   {serve: status("405 No", ""), class: LineDown, reason: sms.ProtocolError},
@@ -136,6 +138,9 @@ func TestEachFailureIsClassifiedAsTheTableSays(t *testing.T) {
 		tests[s+" is not followed"] = row{
 			serve: status(s+" Elsewhere", "Location: /secretpath\r\n"), class: Unknown, reason: sms.ProtocolError,
 		}
+	}
+	for _, s := range []string{"402", "408", "409", "410", "418", "421", "422", "451", "460", "499"} {
+		tests[s+" may come from a gateway that forwarded it"] = row{serve: status(s+" Odd", ""), class: Unknown, reason: sms.ProtocolError}
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -314,14 +314,26 @@ func TestSoftStopGivesUpWhatHasNotLeftAndFinishesWhatHas(t *testing.T) {
 	}
 }
 
-func TestCommandWhosePartHasLeftIsFinishedAfterTheSoftStop(t *testing.T) {
+func TestNoPartIsBegunAfterTheSoftStopAndTheNextOwnerSubmitsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, slowly(accepts), healthy, func(c *Config) { c.MaxRecipients = 1 })
-		soft, cancel := context.WithTimeout(t.Context(), time.Second)
+		soft, cancel := context.WithTimeout(t.Context(), 6*time.Second) // in the midst of the second part
 		defer cancel()
-		r, err := l.Submit(soft, t.Context(), command(3), History{}, l.guard)
-		if err != nil || r.Status != sms.Accepted || r.Accepted != 3 {
-			t.Errorf("got %s of %d, error %v", r.Status, r.Accepted, err)
+		_, err := l.Submit(soft, t.Context(), command(60), History{}, l.guard)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(l.start) != 10*time.Second {
+			t.Fatalf("error %v after %s; the stop waits for the part under way and no other", err, time.Since(l.start))
+		}
+		if l.posts() != 2 || l.guard.open() != 0 || len(l.guard.dones) != 2 {
+			t.Fatalf("%d requests, %d permits open, %d outcomes written down, want two of each and none open", l.posts(), l.guard.open(), len(l.guard.dones))
+		}
+		var left History
+		for i := range l.guard.dones {
+			done := l.guard.dones[i]
+			left.Parts = append(left.Parts, Part{First: done.First, Last: done.Last, Done: &done, Attempts: 1})
+		}
+		r, err := l.Submit(t.Context(), t.Context(), command(60), left, l.guard)
+		if err != nil || r.Status != sms.Accepted || r.Accepted != 60 || l.posts() != 60 {
+			t.Errorf("got %s of %d with %d requests, error %v", r.Status, r.Accepted, l.posts(), err)
 		}
 	})
 }

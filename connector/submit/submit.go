@@ -41,10 +41,11 @@ func New(c Config) (*Submitter, error) {
 // An error means that the command is not decided and must not be committed.
 //
 // There are two lifetimes. When ctx ends, whatever was not submitted yet gives
-// up. What has left is brought to its end under work, which should last longer
-// by the time of a submit, as nobody can be asked later what came of it. The
-// parts that follow a submitted one belong to work too: left behind they would
-// depend on the history, and a command is better whole.
+// up, the parts behind a submitted one too: the next owner takes them up, with
+// the same split, where a stop or a rebalance that waited for them would end in
+// the midst of one and leave it in doubt. What has left is brought to its end
+// under work, which should last longer by the time of a submit, as nobody can be
+// asked later what came of it.
 func (s *Submitter) Submit(ctx, work context.Context, cmd *sms.Command, history History, guard Guard) (*sms.Result, error) {
 	start := time.Now()
 	work, span := s.tracing.start(work, cmd)
@@ -70,9 +71,6 @@ func (s *Submitter) Submit(ctx, work context.Context, cmd *sms.Command, history 
 		if err != nil {
 			span.fail()
 			return nil, fmt.Errorf("submit: part %d not decided: %w", i, err)
-		}
-		if mayHaveLeft(&outcome) {
-			ctx = work
 		}
 		outcomes = append(outcomes, outcome)
 	}
