@@ -14,6 +14,7 @@ import (
 // The bounds of a command.
 const (
 	MaxValue    = 64 << 10 // bytes of a record's value
+	MaxKey      = 4 << 10  // bytes of its key, which stands in every event about the command
 	MaxDepth    = 16       // nesting of its JSON
 	MaxID       = 64       // bytes of an id
 	MaxMetadata = 1 << 10  // bytes of all names and values together
@@ -50,7 +51,8 @@ func (e *Invalid) Error() string { return e.Field + ": " + e.Rule + "; " + e.Rem
 
 // DecodeCommand reads a command. On an error, which is an *Invalid, the command
 // is filled as far as it could be read, always with an id, a class and its
-// source, so that its result reaches whoever waits for it.
+// source, so that its result reaches whoever waits for it. A key that is too long
+// is left out: the result then goes by the id.
 func DecodeCommand(in Incoming) (sms.Command, error) {
 	cmd := sms.Command{
 		Class:  sms.Notice,
@@ -60,6 +62,10 @@ func DecodeCommand(in Incoming) (sms.Command, error) {
 		Trace:  traceOf(in.Headers),
 	}
 	d := decoder{cmd: &cmd}
+	if len(in.Key) > MaxKey {
+		cmd.Key = nil
+		d.fault("key", "is longer than 4 KiB", "use a short key, such as a customer's or an order's id")
+	}
 	d.decode(in.Value)
 	if cmd.ID == "" {
 		cmd.ID = in.Source.Topic + ":" + strconv.Itoa(in.Source.Partition) + ":" + strconv.FormatInt(in.Source.Offset, 10)
@@ -86,7 +92,7 @@ func (d *decoder) fault(field, rule, remedy string) {
 func (d *decoder) decode(value []byte) {
 	value, problem := checkValue(value)
 	if problem != nil {
-		d.first = problem
+		d.fault(problem.Field, problem.Rule, problem.Remedy)
 		return
 	}
 	var seen names

@@ -287,3 +287,22 @@ func BenchmarkDecodeCommand(b *testing.B) {
 		}
 	}
 }
+
+func TestAKeyThatIsTooLongMakesTheCommandInvalidUnderItsID(t *testing.T) {
+	for name, value := range map[string]string{"readable": `{"id":"a","to":"13800000001","text":"hi"}`, "not readable": "x"} {
+		t.Run(name, func(t *testing.T) {
+			in := incoming(value)
+			in.Key = make([]byte, MaxKey+1)
+			cmd, err := DecodeCommand(in)
+			var invalid *Invalid
+			if !errors.As(err, &invalid) || invalid.Field != "key" || cmd.Key != nil || cmd.ID == "" {
+				t.Errorf("error %v, key of %d bytes, id %q", err, len(cmd.Key), cmd.ID)
+			}
+		})
+	}
+	in := incoming(`{"id":"a","to":"13800000001","text":"hi"}`)
+	in.Key = make([]byte, MaxKey)
+	if cmd, err := DecodeCommand(in); err != nil || len(cmd.Key) != MaxKey {
+		t.Errorf("a key of exactly 4 KiB: %v", err)
+	}
+}

@@ -5,9 +5,12 @@ import "smsbridge/codec/sms"
 // EncodeResult makes the event of a result. Its id is that of the verdict on
 // that record of the command topic and leaves out when it was reached: an owner
 // that reaches the same verdict again after a crash tells no news.
-func EncodeResult(r sms.Result) Event {
+func EncodeResult(r sms.Result) Event { return EncodeResultAs(r, resultID(&r)) }
+
+// EncodeResultAs makes it with the id of an event that said the same in more words.
+func EncodeResultAs(r sms.Result, id string) Event {
 	e := Event{
-		ID:      resultID(&r),
+		ID:      id,
 		Type:    ResultType,
 		Source:  source(r.Account),
 		Subject: r.CommandID,

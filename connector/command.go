@@ -137,12 +137,13 @@ func (t *task) refuseRepeat() error {
 func (t *task) tell(result *sms.Result, guard *journal.Guard) error {
 	message := t.events.result(*result)
 	if len(t.verdict.Inferred) > 0 { // as nobody can tell after the final done
-		if err := t.events.publish(t.work, t.events.sents(result, t.cmd.SendAt, t.verdict.Inferred)...); err != nil {
+		if err := t.events.tell(t.work, t.events.sents(result, t.cmd.SendAt, t.verdict.Inferred)...); err != nil {
 			return err
 		}
 	}
 	err := t.ledger.Finish(t.work, t.ref, guard, journal.Final{
-		Status: result.Status, Revision: result.Revision, Submissions: result.Submissions, Message: message,
+		Status: result.Status, Revision: result.Revision, Submissions: result.Submissions,
+		Message: message, Shorter: t.events.toldResult(message).remember(&message),
 	})
 	if err != nil {
 		return err
@@ -153,11 +154,11 @@ func (t *task) tell(result *sms.Result, guard *journal.Guard) error {
 // publish writes a result, and whose the sendids in it are.
 func (t *task) publish(message kafkaio.Message, result *sms.Result) error {
 	if doubts := t.doubts(result); len(doubts) > 0 {
-		if err := t.events.publish(t.work, doubts...); err != nil {
+		if err := t.events.tell(t.work, doubts...); err != nil {
 			return err
 		}
 	}
-	return t.events.publish(t.work, append(t.events.sents(result, t.cmd.SendAt, nil), message)...)
+	return t.events.tell(t.work, append(t.events.sents(result, t.cmd.SendAt, nil), t.events.toldResult(message))...)
 }
 
 // submit asks for the command's result. A panic on the way may have come before

@@ -16,12 +16,12 @@ import (
 // doubts are what correlators must know of a result that says unknown: a report
 // that nobody else explains may then be the answer. They are durable before the
 // result is told.
-func (t *task) doubts(result *sms.Result) []kafkaio.Message {
+func (t *task) doubts(result *sms.Result) []told {
 	topic := t.cfg.Topics.Doubts
 	if topic == "" {
 		return nil // others submit on this account too
 	}
-	var messages []kafkaio.Message
+	var all []told
 	var numbers []string
 	for i := range result.Submissions {
 		s := &result.Submissions[i]
@@ -41,9 +41,9 @@ func (t *task) doubts(result *sms.Result) []kafkaio.Message {
 		for _, number := range numbers[s.First : s.Last+1] {
 			d.Numbers = append(d.Numbers, evidence.NumberOf(t.cfg.NumberKey, number))
 		}
-		messages = append(messages, evidence.DoubtRecord(topic, &d))
+		all = append(all, toldDoubt(topic, d))
 	}
-	return messages
+	return all
 }
 
 // began is the latest time that is certainly before the part's first attempt.

@@ -2,8 +2,6 @@ package connector
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 	"sync/atomic"
 
@@ -114,15 +112,9 @@ func (e *events) publish(ctx context.Context, messages ...kafkaio.Message) error
 	return err
 }
 
-// deadLetter keeps a record that cannot be used. One that is too large to be kept
-// together with our headers is kept without its value, which still stands where
-// the headers say.
+// deadLetter keeps a record that cannot be used.
 func (e *events) deadLetter(ctx context.Context, rec kafkaio.Record, cause error) error {
-	err := e.publish(ctx, e.deadRecord(rec, cause))
-	if errors.Is(err, kafkaio.ErrTooLarge) {
-		rec.Value, rec.Headers = nil, nil
-		err = e.publish(ctx, e.deadRecord(rec, fmt.Errorf("%w (too large to be kept here)", cause)))
-	}
+	err := e.tell(ctx, e.toldDeadRecord(rec, cause))
 	if err == nil {
 		e.metrics.deadLetter(ctx, fromCommand, cause)
 	}

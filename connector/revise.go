@@ -37,17 +37,18 @@ func (c *Connector) reviseOne(r *journal.Revision) error {
 		// Before the final done: nobody can tell afterwards which sendids were
 		// inferred. When it was to be sent is not known here: its deadline counts
 		// from the submit.
-		if err := c.events.publish(c.work, c.events.sents(&result, time.Time{}, r.Inferred)...); err != nil {
+		if err := c.events.tell(c.work, c.events.sents(&result, time.Time{}, r.Inferred)...); err != nil {
 			return err
 		}
 		err = r.Ledger().Finish(c.work, r.Ref, nil, journal.Final{
-			Status: result.Status, Revision: result.Revision, Submissions: result.Submissions, Message: message,
+			Status: result.Status, Revision: result.Revision, Submissions: result.Submissions,
+			Message: message, Shorter: c.events.toldResult(message).remember(&message),
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if err := c.events.publish(c.work, message); err != nil {
+	if err := c.events.tell(c.work, c.events.toldResult(message)); err != nil {
 		return err
 	}
 	r.Ledger().Revised(r)

@@ -15,14 +15,14 @@ import (
 // together with the result, and again with it: a result that is published and
 // sendids that are not would leave its reports orphans.
 // The parts in inferred were concluded from a report.
-func (e *events) sents(r *sms.Result, sendAt time.Time, inferred []int) []kafkaio.Message {
-	var messages []kafkaio.Message
+func (e *events) sents(r *sms.Result, sendAt time.Time, inferred []int) []told {
+	var all []told
 	for i := range r.Submissions {
 		s := &r.Submissions[i]
 		if s.ProviderMessageID == "" {
 			continue
 		}
-		messages = append(messages, correlate.SentRecord(e.topics.Sendids, correlate.Sent{
+		sent := correlate.Sent{
 			SendID: s.ProviderMessageID,
 			Origin: sms.Origin{
 				CommandID: r.CommandID, Command: r.Command, Key: r.CommandKey, Class: r.Class, Metadata: r.Metadata,
@@ -31,9 +31,16 @@ func (e *events) sents(r *sms.Result, sendAt time.Time, inferred []int) []kafkai
 			Recipients: s.Accepted,
 			SendAt:     sendAt,
 			Inferred:   slices.Contains(inferred, s.Part),
-		}))
+		}
+		all = append(all, told{correlate.SentRecord(e.topics.Sendids, sent), func(cuts int) (kafkaio.Message, bool) {
+			if cuts > len(originCuts) {
+				return kafkaio.Message{}, false
+			}
+			originCuts[cuts-1](&sent.Origin)
+			return correlate.SentRecord(e.topics.Sendids, sent), true
+		}})
 	}
-	return messages
+	return all
 }
 
 // published reads a result back from its record.

@@ -211,6 +211,9 @@ type Final struct {
 	Revision    int
 	Submissions []sms.Submission
 	Message     kafkaio.Message // the result, as it is published
+	// Shorter is the result with its first so many cuts made, for where the journal
+	// does not take it whole; false when there are no more. It may be nil.
+	Shorter func(cuts int) (kafkaio.Message, bool)
 }
 
 // Finish makes a command's outcome durable, with its result, and returns when
@@ -232,7 +235,20 @@ func (l *Ledger) Finish(ctx context.Context, ref Ref, g *Guard, f Final) error {
 	if l.decided.lost(ref.Offset) {
 		r.sent = append(r.sent, l.sentParts(ref)...)
 	}
-	return l.finish(ctx, &r)
+	err := l.finish(ctx, &r)
+	for cuts := 1; errors.Is(err, kafkaio.ErrTooLarge); cuts++ {
+		shorter, ok := kafkaio.Message{}, false
+		if f.Shorter != nil {
+			shorter, ok = f.Shorter(cuts)
+		}
+		if !ok {
+			l.writeFact(&r) // the outcome that the final done would have carried
+			return err
+		}
+		r.message = shorter
+		err = l.finish(ctx, &r)
+	}
+	return err
 }
 
 // mayBeAccepted: a part told as rejected is not among what a final done accounts
@@ -261,7 +277,7 @@ func (l *Ledger) send(r *record, acked func(at int64, err error)) {
 			// lie below every fence. A take-over finds its place.
 			err = errPlaceless
 		}
-		if err != nil {
+		if err != nil && (!errors.Is(err, kafkaio.ErrTooLarge) || errors.Is(err, kafkaio.ErrUndecided)) { // else it is this record's fault alone
 			// The producer gives nothing up before it is closed: the process is
 			// at its end, or Kafka refuses our writes for good.
 			l.tenure.end(fmt.Errorf("%w: %w", ErrClosed, err))

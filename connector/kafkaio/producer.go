@@ -14,7 +14,8 @@ var (
 	// nobody knows whether it is or will be in the log.
 	ErrUndecided = errors.New("the record may have been written")
 	// ErrTooLarge says that a record is larger than its topic's max.message.bytes
-	// or than the producer's whole buffer. It was not written.
+	// or than MaxRecord, or that what was to be written together is larger than the
+	// producer's whole buffer. No waiting mends that.
 	ErrTooLarge = errors.New("the record is too large")
 	// ErrOverloaded says that the producer's buffer is full. Nothing was written.
 	ErrOverloaded = errors.New("too much waits to be written")
@@ -28,6 +29,11 @@ const (
 	// maxRequest bounds what one request carries, so that one slow partition's
 	// backlog does not hold up the others' acks for long.
 	maxRequest = 4 << 20
+	// MaxRecord bounds what one record may take. A broker answers a request beyond
+	// its limit by hanging up, which looks like any other broken connection, so the
+	// request would be made again for ever. Nothing that we write is larger, and
+	// nothing that we read is kept beyond it.
+	MaxRecord = 4 << 20
 	// maxBuffered is the default of ProducerConfig.MaxBuffered.
 	maxBuffered = 64 << 20
 	// replicaPatience is how long a broker waits for the in-sync replicas
@@ -192,10 +198,13 @@ func (p *Producer) accept(s *sending) error {
 			return fmt.Errorf("record for topic %q partition %d: there is no such partition", m.Topic, m.Partition)
 		}
 		size := sizeOf(m)
-		if size > p.max {
+		if size > min(p.max, MaxRecord) {
 			return fmt.Errorf("%w: %d bytes for topic %s", ErrTooLarge, size, m.Topic)
 		}
 		total += size
+	}
+	if total > p.max { // not overloaded, as room for it will never come
+		return fmt.Errorf("%w: %d records of together %d bytes", ErrTooLarge, len(s.msgs), total)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

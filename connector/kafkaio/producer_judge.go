@@ -119,7 +119,7 @@ func (p *Producer) rule(b *batch, s stored) (over []*sending) {
 	case v == isForgotten:
 		p.rename(b)
 		p.failed(q, fmt.Errorf("going on under a new producer id: %w", brokerError(s.code, q.topic.name, int(q.partition))))
-	case b.unsure:
+	case b.unsure && !tooLarge(s.code): // which it was before too, so nothing of it was carried out
 		// Refused now, but an earlier request with it may have been carried
 		// out, and then its numbers are taken.
 		over = p.settleAll(b, -1, fmt.Errorf("%w: %w", ErrUndecided, refused(s.code, q)))
@@ -163,11 +163,16 @@ func (p *Producer) settleAll(b *batch, offset int64, err error) (over []*sending
 	return over
 }
 
+// tooLarge is found before anything else is looked at, and nothing is written.
+func tooLarge(code kafka.Error) bool {
+	return code == kafka.MessageSizeTooLarge || code == kafka.RecordListTooLarge
+}
+
 // halve narrows down which record made the broker refuse a batch of several.
 // The lock is held.
 func halve(b *batch, code kafka.Error) {
 	q := b.queue
-	if code == kafka.MessageSizeTooLarge || code == kafka.RecordListTooLarge {
+	if tooLarge(code) {
 		q.maxBytes = len(b.bytes) / 2 // and stays so: it is the topic's setting
 		return
 	}

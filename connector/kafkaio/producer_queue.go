@@ -267,7 +267,7 @@ func addSequence(sequence int32, n int) int32 {
 
 func refused(code kafka.Error, q *queue) error {
 	err := brokerError(code, q.topic.name, int(q.partition))
-	if code == kafka.MessageSizeTooLarge || code == kafka.RecordListTooLarge {
+	if tooLarge(code) {
 		return fmt.Errorf("%w: %w: raise the topic's max.message.bytes or write less", ErrTooLarge, err)
 	}
 	return err

@@ -56,9 +56,13 @@ func (s *Submitter) Revise(prior sms.Result, known []sms.Submission, revision in
 	r := prior
 	r.Revision, r.At = revision, time.Now()
 	r.Submissions = slices.Clone(prior.Submissions)
-	for i := range r.Submissions {
-		if k := slices.IndexFunc(known, func(k sms.Submission) bool { return k.Part == r.Submissions[i].Part }); k >= 0 {
-			r.Submissions[i] = known[k]
+	for _, k := range known {
+		// prior may have left some out: see where results are shortened.
+		i, told := slices.BinarySearchFunc(r.Submissions, k.Part, func(s sms.Submission, part int) int { return s.Part - part })
+		if told {
+			r.Submissions[i] = k
+		} else {
+			r.Submissions = slices.Insert(r.Submissions, i, k)
 		}
 	}
 	r.Status, r.Reason = aggregate(r.Submissions, r.Refused)
