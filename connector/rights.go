@@ -70,7 +70,7 @@ func (t Topics) Tools(group string) []Tool {
 	}
 	look := Right{OpDescribe, OnGroup, group}
 	return []Tool{
-		{"explain", reads(t.Commands, t.Results, t.Reports, t.DeadLetter, t.Journal)},
+		{"explain", append(reads(t.Commands, t.Results, t.Reports, t.DeadLetter, t.Journal, t.Control, t.Account), look)},
 		{"pause, resume", []Right{{OpWrite, OnTopic, t.Control}}},
 		{"cancel", append(reads(t.Commands, t.Journal, t.Control), Right{OpWrite, OnTopic, t.Control}, look)},
 		{"audit", append(reads(t.Commands, t.Results, t.Journal), look)},

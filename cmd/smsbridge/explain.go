@@ -9,7 +9,10 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"smsbridge/config"
 	"smsbridge/connector/trail"
@@ -19,7 +22,8 @@ func explainCommand() *command {
 	return &command{
 		name: "explain", words: "[COMMAND_ID]", brief: "tell all that happened to a command",
 		long: `Tells all that happened to commands, from record to last report, in order of time. What is given must all fit;
--key reads one partition instead of all. Numbers are masked.`,
+-key reads one partition instead of all. Numbers are masked. The last line says how things stand now: done, under
+way, waiting and for what, or in doubt.`,
 		flags: func(flags *flag.FlagSet) action {
 			q := trail.Query{Metadata: pairs{}}
 			flags.StringVar(&q.To, "to", "", "commands to this `NUMBER`")
@@ -49,6 +53,7 @@ var errNothingFound = errors.New("nothing was found; look further back by -since
 
 func explain(ctx context.Context, q trail.Query, asJSON bool, s streams) error {
 	return withReader(ctx, s.err, func(c config.Config, r trail.Reader) error {
+		q.Group = c.Kafka.Group
 		events, err := trail.Explain(ctx, r, trailTopics(c), q)
 		if err != nil {
 			return err
@@ -69,12 +74,27 @@ func tellEvents(stdout io.Writer, events []trail.Event, asJSON bool) error {
 			}
 			continue
 		}
+		if e.Kind == trail.NowEvent {
+			fmt.Fprintf(stdout, "%s  now          %s\n", e.At.UTC().Format(stampLayout), shown(e.Facts["text"]))
+			continue
+		}
 		words := make([]string, 0, len(e.Facts))
 		for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
-			words = append(words, name+"="+word(e.Facts[name]))
+			words = append(words, word(shown(name))+"="+word(shown(e.Facts[name])))
 		}
-		fmt.Fprintf(stdout, "%s  %-11s %s  %s  (%s/%d/%d)\n", e.At.UTC().Format("2006-01-02T15:04:05.000Z"), e.Kind, e.CommandID,
+		fmt.Fprintf(stdout, "%s  %-11s %s  %s  (%s/%d/%d)\n", e.At.UTC().Format(stampLayout), e.Kind, shown(e.CommandID),
 			strings.Join(words, " "), e.Topic, e.Partition, e.Offset)
 	}
 	return nil
+}
+
+const stampLayout = "2006-01-02T15:04:05.000Z"
+
+// shown has control characters visible: a key may hold whatever makes a terminal
+// show a line that is none of ours.
+func shown(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }

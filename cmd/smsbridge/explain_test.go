@@ -93,6 +93,11 @@ func TestExplainTellsTheWholeStoryInOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			events := explained(t, broker, args...)
+			now := events[len(events)-1]
+			events = events[:len(events)-1]
+			if now.Kind != trail.NowEvent || now.Facts["state"] != "done" || !strings.HasPrefix(now.Facts["text"], "done: accepted at ") {
+				t.Errorf("it ends with %v", now)
+			}
 			got := kinds(events)
 			if sums(got) != sums(told) || !strings.HasPrefix(got, "c0 command, c0 command, c0 intent") {
 				t.Errorf("got %s", got)

@@ -67,5 +67,6 @@ func trailTopics(c config.Config) trail.Topics {
 	return trail.Topics{
 		Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
 		DeadLetter: c.Topics.DeadLetter, Journal: c.Topics.Journal,
+		Control: c.Topics.Control, Account: c.Topics.Account,
 	}
 }

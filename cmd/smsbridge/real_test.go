@@ -193,7 +193,7 @@ func TestOnRealKafkaTheToolsNeedExactlyTheirRights(t *testing.T) {
 			{"journal", "status"},
 			{"journal", "accept-loss", "-partition", "1", "-yes"},
 			{"pause", "-class", "marketing"},
-			{"cancel", "-id", "none"},
+			{"cancel", "-id", "none", "-yes"},
 		} {
 			p := start(t, args, settings...)
 			if p.exit() != exitStopped {

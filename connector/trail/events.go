@@ -40,11 +40,14 @@ const (
 	DeadLetterEvent EventKind = "dead_letter"
 	ResultEvent     EventKind = "result"
 	ReportEvent     EventKind = "report"
+	OrderEvent      EventKind = "order" // an operator's
+	LineEvent       EventKind = "line"  // what an instance said about the line
+	NowEvent        EventKind = "now"   // the last one: how things stand
 )
 
 // rank orders events of the same millisecond.
 func (k EventKind) rank() int {
-	return strings.Index("command intent released answer evidence final dead_letter result report", string(k))
+	return strings.Index("order line command intent released answer evidence final dead_letter result report", string(k))
 }
 
 type facts = map[string]string

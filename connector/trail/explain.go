@@ -24,7 +24,8 @@ type Query struct {
 	Metadata map[string]string
 	// Commands of this span are looked for. What became of them is followed up
 	// to now.
-	Span Span
+	Span  Span
+	Group string // whose progress says what a command waits for
 	// Show leaves numbers readable and adds texts.
 	Show bool
 }
@@ -39,21 +40,36 @@ const mostEvents = 100_000
 var ErrTooMany = errors.New("the query fits too much; narrow it, for example by -since and -until")
 
 // Explain tells all that happened to the commands that a query fits, in order of
-// time. Numbers are masked, and texts left out, unless the query says Show.
+// time; the last event says how things stand now. Numbers are masked, and texts left out, unless the query says Show.
 func Explain(ctx context.Context, r Reader, t Topics, q Query) ([]Event, error) {
 	if digits, ok := wire.NormalizeNumber(q.To); ok {
 		q.To = digits
 	}
-	e := explainer{Reader: r, topics: t, query: q, ids: map[string]bool{}, places: map[sms.Position]string{}}
-	for _, step := range []func(context.Context) error{e.commands, e.results, e.reports, e.journal, e.deadLetters} {
-		if err := step(ctx); err != nil {
-			return nil, err
-		}
+	e := explainer{
+		Reader: r, topics: t, query: q, ids: map[string]bool{}, places: map[sms.Position]string{},
+		tracked: map[sms.Position]*tracked{}, delivered: map[string]map[string]string{},
+		paused: map[sms.Class]hold{}, cancels: map[string]cancelled{},
+	}
+	if err := e.steps(ctx, e.commands, e.results, e.reports, e.journal, e.deadLetters); err != nil || len(e.events) == 0 {
+		return nil, err
+	}
+	if err := e.steps(ctx, e.orders, e.lineEvents); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(e.events, func(a, b Event) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Kind.rank(), b.Kind.rank()), cmp.Compare(a.Offset, b.Offset))
 	})
-	return e.events, nil
+	now, err := e.closing(ctx)
+	return append(e.events, now), err
+}
+
+func (e *explainer) steps(ctx context.Context, steps ...func(context.Context) error) error {
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // explainer gathers. Commands are found first; the other topics are then asked
@@ -67,6 +83,13 @@ type explainer struct {
 	places map[sms.Position]string // where their records stand: the id
 	counts int                     // partitions of the command topic
 	events []Event
+
+	// For saying how things stand.
+	tracked   map[sms.Position]*tracked
+	delivered map[string]map[string]string // final states by command and recipient
+	paused    map[sms.Class]hold
+	cancels   map[string]cancelled // by key
+	line      hold
 }
 
 // found notes a command.
@@ -121,6 +144,7 @@ func (e *explainer) commands(ctx context.Context) error {
 		if err := e.found(cmd.ID, cmd.Source); err != nil {
 			return err
 		}
+		e.track(cmd.ID, cmd.Source).cmd = &cmd
 		return e.add(rec, commandEvent(&cmd, err, e.query.Show))
 	})
 }
@@ -149,6 +173,7 @@ func (e *explainer) results(ctx context.Context) error {
 		if err := e.found(r.CommandID, r.Command); err != nil {
 			return err
 		}
+		e.track(r.CommandID, r.Command).tell(&r)
 		return e.add(rec, resultEvent(&r))
 	})
 }
@@ -163,6 +188,7 @@ func (e *explainer) reports(ctx context.Context) error {
 		if !e.ids[r.CommandID] && !byItself || e.query.To != "" && !e.query.isFor([]string{r.To}) {
 			return nil
 		}
+		e.deliver(&r)
 		return e.add(rec, reportEvent(&r))
 	})
 }
@@ -190,6 +216,10 @@ func (e *explainer) journal(ctx context.Context) error {
 			entry, err := journal.ReadEntry(rec.Value)
 			if err != nil || entry.Kind == journal.OtherEntry || !e.about(&entry, rec) {
 				return nil //nolint:nilerr // smsbridge journal status tells what cannot be read
+			}
+			if len(e.places) > 0 {
+				at := sms.Position{Topic: e.topics.Commands, Partition: rec.Partition, Offset: entry.Command.Offset}
+				e.track(entry.Command.ID, at).note(&entry, rec)
 			}
 			return e.add(rec, entryEvent(&entry))
 		})

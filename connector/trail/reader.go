@@ -10,7 +10,7 @@ import (
 
 // Topics are those that are read. Only what a query needs is asked for.
 type Topics struct {
-	Commands, Results, Reports, DeadLetter, Journal string
+	Commands, Results, Reports, DeadLetter, Journal, Control, Account string
 }
 
 // Reader reads topics as they are now. Memory is bounded by one answer of a
