@@ -76,7 +76,7 @@ func (p *assigned) haltedStatus(err error) telemetry.Partition {
 		Partition: p.id, Lag: max(0, p.end.Load()-start), Watermark: start, Halted: true, Detail: telemetry.Text(err.Error()),
 	}
 	if halt, ok := errors.AsType[*journal.Halt](err); ok {
-		s.Reason, s.Detail, s.Remedy = telemetry.Text(halt.Reason), telemetry.Text(halt.Err.Error()), telemetry.Text(halt.Reason.Remedy())
+		s.Reason, s.Detail, s.Remedy = telemetry.Text(halt.Reason), telemetry.Text(halt.Err.Error()), telemetry.Text(halt.Remedy())
 	}
 	return s
 }

@@ -19,20 +19,42 @@ const checkTimeout = 10 * time.Second
 // errChecks is what check ends with when anything was not as it should be.
 var errChecks = errors.New("not everything is as it should be, see above")
 
-// checklist prints one line for each check.
+// checklist prints one line for each check as it is made, and at the end once
+// more what failed.
 type checklist struct {
 	out    io.Writer
-	failed bool
+	checks int
+	faults []string
 }
 
-func (l *checklist) say(what string, err error) bool {
+// say notes a check and what came of it; remedy says what to do where it failed,
+// and may be empty where the error does.
+func (l *checklist) say(what string, err error, remedy string) bool {
+	l.checks++
 	if err != nil {
-		l.failed = true
-		fmt.Fprintf(l.out, "FAIL  %s: %v\n", what, err)
+		fault := what + ": " + err.Error()
+		if remedy != "" {
+			fault += "; " + remedy
+		}
+		l.faults = append(l.faults, fault)
 		return false
 	}
 	fmt.Fprintf(l.out, "ok    %s\n", what)
 	return true
+}
+
+// close prints what failed, last and with its number, as that is what whoever
+// reads is to do.
+func (l *checklist) close() error {
+	if len(l.faults) == 0 {
+		fmt.Fprintf(l.out, "\nAll %d checks are ok.\n", l.checks)
+		return nil
+	}
+	fmt.Fprintf(l.out, "\n%d of %d checks failed:\n", len(l.faults), l.checks)
+	for _, fault := range l.faults {
+		fmt.Fprintf(l.out, "FAIL  %s\n", fault)
+	}
+	return errChecks
 }
 
 // note prints what is worth knowing and no fault.
@@ -58,7 +80,7 @@ func check(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	list := &checklist{out: stdout}
-	list.say("configuration", nil)
+	list.say("configuration", nil, "")
 	for _, warning := range c.Warnings() {
 		list.note(warning)
 	}
@@ -69,10 +91,7 @@ func check(ctx context.Context, stdout io.Writer) error {
 	if c.Life.Roles.Has("push") && c.Push.SpoolDir == "" {
 		list.note("no spool (SMSBRIDGE_PUSH_SPOOL_DIR): pushes that come while Kafka is away are answered 503, and lost if the provider does not repeat them")
 	}
-	if list.failed {
-		return errChecks
-	}
-	return nil
+	return list.close()
 }
 
 // checkName tells whether the host of an address has one, so that a wrong name
@@ -84,8 +103,5 @@ func checkName(ctx context.Context, list *checklist, host, setting string) bool 
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	_, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil {
-		err = fmt.Errorf("%w; %s: check the spelling, and the name servers of this machine", err, setting)
-	}
-	return list.say("name "+host+" is known", err)
+	return list.say("name "+host+" is known", err, setting+": check the spelling, and the name servers of this machine")
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
+	"time"
 
 	"smsbridge/config"
 	"smsbridge/connector"
@@ -16,12 +18,12 @@ import (
 func checkKafka(ctx context.Context, list *checklist, c config.Config) {
 	settings, err := kafkaConfig(c, slog.New(slog.DiscardHandler))
 	if err != nil {
-		list.say("kafka settings", err)
+		list.say("kafka settings", err, "see the SMSBRIDGE_KAFKA_ variables: smsbridge config")
 		return
 	}
 	client, err := kafkaio.Open(settings)
 	if err != nil {
-		list.say("kafka settings", err)
+		list.say("kafka settings", err, "see the SMSBRIDGE_KAFKA_ variables: smsbridge config")
 		return
 	}
 	defer client.Close() //nolint:errcheck // nothing was written
@@ -53,25 +55,23 @@ func checkConnection(ctx context.Context, list *checklist, client *kafkaio.Clien
 	if !known {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*checkTimeout)
-	defer cancel()
-	err := client.Probe(ctx)
+	err := probe(ctx, client)
 	tls, login := errors.Is(err, kafkaio.ErrTLS), errors.Is(err, kafkaio.ErrLogin)
 	if err != nil && !tls && !login {
-		return list.say("kafka answers", err)
+		return list.say("kafka answers", err, "is it up, and may this machine reach it? SMSBRIDGE_KAFKA_BROKERS, and what the brokers give as their own addresses (advertised.listeners)")
 	}
-	list.say("kafka answers", nil)
+	list.say("kafka answers", nil, "")
 	if bool(k.TLS) || tls {
 		if tls {
-			return list.say("kafka TLS", err)
+			return list.say("kafka TLS", err, "SMSBRIDGE_KAFKA_TLS, and _TLS_CA_FILE for the authority that signed the brokers' certificates")
 		}
-		list.say("kafka TLS", nil)
+		list.say("kafka TLS", nil, "")
 	}
 	if k.SASLMechanism == "" && !login {
 		list.note("kafka knows us by no login (SMSBRIDGE_KAFKA_SASL_MECHANISM)")
 		return true
 	}
-	return list.say("kafka takes the login "+k.SASLUsername, err)
+	return list.say("kafka takes the login "+k.SASLUsername, err, "SMSBRIDGE_KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD must be those that the brokers know")
 }
 
 // checkTopics tells which topics are there, and returns how many partitions they
@@ -92,9 +92,9 @@ func checkTopics(ctx context.Context, list *checklist, client *kafkaio.Client, t
 			list.note(what + " does not exist; run creates it (SMSBRIDGE_KAFKA_CREATE_TOPICS)")
 			continue
 		case err == nil:
-			err = errors.New("does not exist; create it (smsbridge topics prints how), or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start")
+			err = errors.New("does not exist")
 		}
-		if list.say(what, err) {
+		if list.say(what, err, "create it (smsbridge topics prints how), or let SMSBRIDGE_KAFKA_CREATE_TOPICS=true do it at start") {
 			partitions[t.Name] = topic.Partitions
 		}
 	}
@@ -107,10 +107,10 @@ func checkCounts(list *checklist, partitions map[string]int, topics []connector.
 	if have, also := partitions[names.Journal]; seen && also {
 		var err error
 		if have < commands {
-			err = fmt.Errorf("it has %d instead of %d, and the commands of the others would stand still; add some: kafka-topics --alter --topic %s --partitions %d",
-				have, commands, names.Journal, commands)
+			err = fmt.Errorf("it has %d instead of %d, and the commands of the others would stand still", have, commands)
 		}
-		list.say(fmt.Sprintf("topic %s has a partition for each of %s", names.Journal, names.Commands), err)
+		list.say(fmt.Sprintf("topic %s has a partition for each of %s", names.Journal, names.Commands), err,
+			fmt.Sprintf("add some: kafka-topics --alter --topic %s --partitions %d", names.Journal, commands))
 	}
 	for _, t := range topics {
 		if have, also := partitions[t.Name]; t.Joined && seen && also && have != commands {
@@ -121,9 +121,10 @@ func checkCounts(list *checklist, partitions map[string]int, topics []connector.
 	if have, also := partitions[names.Sendids]; seen && also {
 		var err error
 		if have != pushes {
-			err = fmt.Errorf("they have %d and %d; both must be made with the same number, which never changes", have, pushes)
+			err = fmt.Errorf("they have %d and %d", have, pushes)
 		}
-		list.say(fmt.Sprintf("topics %s and %s have as many partitions", names.Sendids, names.Pushes), err)
+		list.say(fmt.Sprintf("topics %s and %s have as many partitions", names.Sendids, names.Pushes), err,
+			"make both anew with the same number, which never changes")
 	}
 }
 
@@ -146,9 +147,25 @@ func checkSettings(ctx context.Context, list *checklist, client *kafkaio.Client,
 			}
 			err = errors.Join(faults...)
 		}
-		list.say("topic "+t.Name+" keeps its records as it should", err)
+		list.say("topic "+t.Name+" keeps its records as it should", err, "")
 	}
 	if hidden {
 		list.note("retention, cleanup and compression of topics were not seen: that needs the right DescribeConfigs, which run does not")
 	}
 }
+
+// probe is Probe with an end, behind which Kafka is told as frozen where its
+// addresses still take connections: a broker that hangs looks like that.
+func probe(ctx context.Context, client *kafkaio.Client) error {
+	bounded, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err := client.Probe(bounded)
+	late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+	if !late || errors.Is(err, kafkaio.ErrTLS) || errors.Is(err, kafkaio.ErrLogin) {
+		return err
+	}
+	return fmt.Errorf("no answer within %s: it is frozen, or something on the way swallows what is sent", probeTimeout)
+}
+
+// probeTimeout is less than what whoever waits at a terminal bears.
+const probeTimeout = 8 * time.Second

@@ -31,22 +31,23 @@ func checkProvider(ctx context.Context, list *checklist, c config.Config) {
 		Meter: noop.Meter{}, Tracer: nooptrace.Tracer{},
 	})
 	if err != nil {
-		list.say("provider settings", err)
+		list.say("provider settings", err, "see the SMSBRIDGE_PROVIDER_ variables: smsbridge config")
 		return
 	}
 	defer client.Close()
 	balance, date, failure := client.BalanceAndDate(ctx)
 	if failure != nil {
-		list.say("provider answers", failure)
+		list.say("provider answers", failure, "SMSBRIDGE_PROVIDER_URL (and _BALANCE_URL) must be the address as the provider gave it, path included, and this machine must be allowed to reach it")
 		return
 	}
-	list.say("provider answers", nil)
+	list.say("provider answers", nil, "")
 	checkClock(list, date, time.Now())
 	if balance.Code != "0" {
-		list.say("provider knows us", fmt.Errorf("code %s to the question for the balance; see the provider's console", balance.Code))
+		list.say("provider knows us", fmt.Errorf("code %s to the question for the balance", balance.Code),
+			"compare SMSBRIDGE_PROVIDER_NAME and _PASSWORD, the account's state and the addresses it may be used from with the provider's console")
 		return
 	}
-	list.say("provider knows us", nil)
+	list.say("provider knows us", nil, "")
 	checkBalance(list, balance, c.Balance.Low)
 }
 
@@ -70,11 +71,11 @@ func checkBalance(list *checklist, b wire.Balance, low float64) {
 	case err != nil:
 		list.note(what + " is no number")
 	case amount <= 0:
-		list.say(what, errors.New("nothing is left, so the line would be held; top the account up"))
+		list.say(what, errors.New("nothing is left, so the line would be held"), "top the account up")
 	case amount < low:
 		list.note(what + " is below SMSBRIDGE_BALANCE_LOW")
 	default:
-		list.say(what, nil)
+		list.say(what, nil, "")
 	}
 }
 
@@ -92,9 +93,9 @@ func checkClock(list *checklist, theirs, ours time.Time) {
 	skew := ours.Sub(theirs).Round(time.Second)
 	what := fmt.Sprintf("clock is within %s of the provider's", mostSkew)
 	if skew.Abs() > mostSkew {
-		list.say(what, fmt.Errorf("it is %s apart (ours %s, theirs %s); keep this machine's clock by NTP",
-			skew.Abs(), ours.UTC().Format(time.TimeOnly), theirs.UTC().Format(time.TimeOnly)))
+		list.say(what, fmt.Errorf("it is %s apart (ours %s, theirs %s)",
+			skew.Abs(), ours.UTC().Format(time.TimeOnly), theirs.UTC().Format(time.TimeOnly)), "keep this machine's clock by NTP")
 		return
 	}
-	list.say(what, nil)
+	list.say(what, nil, "")
 }

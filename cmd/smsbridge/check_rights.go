@@ -20,7 +20,7 @@ func checkRights(ctx context.Context, list *checklist, client *kafkaio.Client, c
 		return
 	}
 	if err != nil {
-		list.say("rights", err)
+		list.say("rights", err, "does Kafka answer? Then ask whoever administers it")
 		return
 	}
 	who := word("User:" + cmp.Or(c.Kafka.SASLUsername, "NAME"))
@@ -39,10 +39,11 @@ func checkRights(ctx context.Context, list *checklist, client *kafkaio.Client, c
 		}[r.Operation]
 		var err error
 		if !may {
-			err = fmt.Errorf("not allowed; whoever administers Kafka can: kafka-acls --add --allow-principal %s --operation %s --%s %s",
-				who, r.Operation, r.Resource, word(r.Name))
+			err = errors.New("not allowed")
 		}
-		list.say(fmt.Sprintf("%s %s %s", r.Resource, r.Name, what), err)
+		list.say(fmt.Sprintf("%s %s %s", r.Resource, r.Name, what), err, fmt.Sprintf(
+			"whoever administers Kafka can: kafka-acls --add --allow-principal %s --operation %s --%s %s (all rights at once: smsbridge topics -principal %s)",
+			who, r.Operation, r.Resource, word(r.Name), who))
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -56,7 +57,7 @@ func failed(t *testing.T, settings ...string) (lines []string) {
 		t.Errorf("exit code %d", code)
 	}
 	for line := range strings.Lines(p.out.String()) {
-		if !strings.HasPrefix(line, "ok ") && !strings.Contains(line, "provider") && !strings.Contains(line, "no login") && !strings.Contains(line, "no spool") && !strings.HasPrefix(line, "smsbridge:") {
+		if !strings.HasPrefix(line, "ok ") && !strings.Contains(line, "provider") && !strings.Contains(line, "no login") && !strings.Contains(line, "no spool") && !strings.HasPrefix(line, "smsbridge:") && !strings.Contains(line, "checks failed:") && strings.TrimSpace(line) != "" {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
@@ -85,7 +86,7 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 			t.Parallel()
 			lines := failed(t, secured(t, slices.Delete(leastRights(), at, at+1))...)
 			lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, "DescribeConfigs") })
-			if len(lines) != 1 || !strings.HasPrefix(lines[0], "FAIL") || !strings.Contains(lines[0], rule.Name+" "+name) || !strings.Contains(lines[0], "User:bob "+kind) {
+			if len(lines) != 1 || !strings.HasPrefix(lines[0], "FAIL") || !strings.Contains(lines[0], rule.Name+" "+name) || !strings.Contains(lines[0], "User:bob "+kind) || !strings.Contains(lines[0], "smsbridge topics -principal User:bob") {
 				t.Errorf("got %q", lines)
 			}
 		})
@@ -97,7 +98,7 @@ func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes", "sms.bridge.control"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
 	for _, want := range []string{
-		"FAIL  topic sms.deadletter: does not exist; create it",
+		"FAIL  topic sms.deadletter: does not exist; create it (smsbridge topics",
 		"FAIL  topic sms.bridge.journal has a partition for each of sms.commands: it has 2 instead of 3",
 		"FAIL  topics sms.bridge.sendids and sms.bridge.pushes have as many partitions: they have 2 and 3",
 		"note  topic sms.reports has not as many partitions as sms.commands",
@@ -156,6 +157,7 @@ func TestCheckTellsWhatIsWrongOutsideOfTopics(t *testing.T) {
 		"broker is away":   {[]string{well, "SMSBRIDGE_KAFKA_BROKERS=127.0.0.1:1"}, "FAIL  kafka answers: "},
 		"provider's name":  {[]string{broker, "SMSBRIDGE_PROVIDER_URL=https://sms.invalid/x"}, "FAIL  name sms.invalid is known: "},
 		"provider is away": {[]string{broker, "SMSBRIDGE_PROVIDER_URL=http://127.0.0.1:1"}, "FAIL  provider answers: "},
+		"wrong path":       {[]string{broker, "SMSBRIDGE_PROVIDER_URL=" + silent.URL}, "FAIL  provider answers: "},
 		"account":          {[]string{broker, answering(t, "10,no such account", 0)}, "FAIL  provider knows us: code 10 "},
 		"balance":          {[]string{broker, answering(t, "0,0", 0)}, "FAIL  balance 0: nothing is left"},
 		"balance is low":   {[]string{broker, answering(t, "0,6", 0), "SMSBRIDGE_BALANCE_LOW=7"}, "note  balance 6 is below"},
@@ -174,5 +176,42 @@ func TestCheckTellsWhatIsWrongOutsideOfTopics(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 		})
+	}
+}
+
+func TestCheckEndsWithWhatFailedAndItsNumberAndEachHasARemedy(t *testing.T) {
+	t.Parallel()
+	notFound := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(notFound.Close)
+	broker := newBroker(t, kfake.SeedTopics(3, topics[1:]...))
+	p := start(t, []string{"check"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+notFound.URL)
+	if code := p.exit(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	progress, faults, found := strings.Cut(p.out.String(), " checks failed:\n")
+	if !found || strings.Contains(progress, "FAIL") || !strings.Contains(progress, "\n2 of ") || strings.Count(faults, "FAIL") != 2 {
+		t.Errorf("the failures are not last, or not counted")
+	}
+	for _, want := range []string{"create it (smsbridge topics prints how)", "HTTP 404", "SMSBRIDGE_PROVIDER_URL (and _BALANCE_URL) must be the address as the provider gave it"} {
+		if !strings.Contains(faults, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+}
+
+func TestCheckTellsAFrozenKafkaAsThatWithinTenSeconds(t *testing.T) {
+	t.Parallel()
+	frozen, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = frozen.Close() })
+	began := time.Now()
+	p := start(t, []string{"check"}, "SMSBRIDGE_KAFKA_BROKERS="+frozen.Addr().String(), answering(t, "0,6", 0))
+	if code := p.exit(); code != exitFailed || !strings.Contains(p.out.String(), "FAIL  kafka answers: no answer within ") {
+		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -87,7 +87,7 @@ func journalStatus(ctx context.Context, operator *connector.Operator, asJSON boo
 			Partition: x.Partition, Committed: x.Committed, Fenced: x.Fenced, Replay: x.Replay, Start: x.Start, End: x.End, Groups: x.Groups,
 		}
 		if x.Halt != nil {
-			list[i].Halt, list[i].Detail, list[i].Remedy = string(x.Halt.Reason), x.Halt.Err.Error(), x.Halt.Reason.Remedy()
+			list[i].Halt, list[i].Detail, list[i].Remedy = string(x.Halt.Reason), x.Halt.Err.Error(), x.Halt.Remedy()
 		}
 	}
 	if asJSON {
@@ -95,14 +95,33 @@ func journalStatus(ctx context.Context, operator *connector.Operator, asJSON boo
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(list)
 	}
+	tellHalts(stdout, list)
 	for _, p := range list {
 		fmt.Fprintf(stdout, "partition %d: committed %s, fenced %s, replay from %s, journal %s to %s, groups %s\n", p.Partition,
 			known(p.Committed), known(p.Fenced), known(p.Replay), known(p.Start), known(p.End), groups(p.Groups))
-		if p.Halt != "" {
-			fmt.Fprintf(stdout, "  HALTED  %s: %s\n  remedy  %s\n", p.Halt, p.Detail, p.Remedy)
-		}
 	}
 	return nil
+}
+
+// tellHalts says first of all whether anything is halted, and what to do.
+func tellHalts(out io.Writer, list []partitionStatus) {
+	halted := 0
+	for _, p := range list {
+		if p.Halt != "" {
+			halted++
+		}
+	}
+	if halted == 0 {
+		fmt.Fprintf(out, "No partition is halted, of %d.\n\n", len(list))
+		return
+	}
+	fmt.Fprintf(out, "%d of %d partitions are halted:\n", halted, len(list))
+	for _, p := range list {
+		if p.Halt != "" {
+			fmt.Fprintf(out, "HALTED  partition %d, %s: %s\n  remedy  %s\n", p.Partition, p.Halt, p.Detail, p.Remedy)
+		}
+	}
+	fmt.Fprintln(out)
 }
 
 func known(n int64) string {

@@ -61,7 +61,8 @@ func TestALossIsShownThenAcceptedOnlyWithYes(t *testing.T) {
 	if h := halts(); h[0] != "" || h[1] != "journal_unreadable" {
 		t.Errorf("halts %q", h)
 	}
-	if told := run(exitStopped, "status"); !strings.Contains(told, "HALTED  journal_unreadable") || !strings.Contains(told, "accept-loss") {
+	if told := run(exitStopped, "status"); !strings.Contains(told, "1 of 2 partitions are halted:\nHALTED  partition 1, journal_unreadable") || !strings.HasPrefix(told, "1 of 2") ||
+		!strings.Contains(told, "smsbridge journal accept-loss -partition 1") {
 		t.Error("status does not tell the halt and its remedy")
 	}
 	run(exitFailed, "accept-loss", "-partition", "0")
@@ -75,6 +76,9 @@ func TestALossIsShownThenAcceptedOnlyWithYes(t *testing.T) {
 	run(exitStopped, "accept-loss", "-partition", "1", "-yes")
 	if h := halts(); h[0] != "" || h[1] != "" {
 		t.Errorf("halts %q after the loss was accepted", h)
+	}
+	if told := run(exitStopped, "status"); !strings.HasPrefix(told, "No partition is halted, of 2.\n") {
+		t.Errorf("status begins %q", told)
 	}
 	if told := run(exitFailed, "adopt", "-from", "elsewhere"); !strings.Contains(told, "no offsets") {
 		t.Error("a group that does not exist was adopted")

@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // HaltReason says in one word why a partition is not worked on.
@@ -25,17 +27,17 @@ const (
 	HaltNoPartition HaltReason = "missing_partition"
 )
 
-// Remedy says in a sentence what an operator can do.
+// Remedy says in a sentence what an operator can do; N stands for the partition.
 func (r HaltReason) Remedy() string {
 	switch r {
 	case HaltFormat:
-		return "run the newer version again; if that cannot be: smsbridge journal accept-loss"
+		return "run the newer version again; if that cannot be: smsbridge journal accept-loss -partition N"
 	case HaltOtherGroup:
 		return "stop the other group; if this one takes its place: smsbridge journal adopt -from GROUP"
 	case HaltNoPartition:
 		return "give the journal topic as many partitions as the command topic"
 	default:
-		return "find out why Kafka lost records; then smsbridge journal accept-loss"
+		return "find out why Kafka lost records; then smsbridge journal accept-loss -partition N"
 	}
 }
 
@@ -46,9 +48,14 @@ type Halt struct {
 	Err       error
 }
 
+// Remedy is what an operator can do, with the number of the partition.
+func (h *Halt) Remedy() string {
+	return strings.ReplaceAll(h.Reason.Remedy(), "-partition N", "-partition "+strconv.Itoa(h.Partition))
+}
+
 // Error implements error.
 func (h *Halt) Error() string {
-	return fmt.Sprintf("journal partition %d halted (%s): %v; %s", h.Partition, h.Reason, h.Err, h.Reason.Remedy())
+	return fmt.Sprintf("journal partition %d halted (%s): %v; %s", h.Partition, h.Reason, h.Err, h.Remedy())
 }
 
 // Unwrap gives the cause.
