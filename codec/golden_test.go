@@ -26,6 +26,8 @@ var (
 	position  = sms.Position{Topic: "sms.commands", Partition: 3, Offset: 42}
 )
 
+var numbers = Numbers{Key: HashKey("key of the tests")}
+
 func acceptedResult() sms.Result {
 	return sms.Result{
 		CommandID: "order-42", Revision: 1, Status: sms.Accepted,
@@ -34,6 +36,8 @@ func acceptedResult() sms.Result {
 			Status: sms.Accepted, ProviderMessageID: "20260102110405026137876543", ProviderCode: "0", ProviderText: "提交成功",
 			Recipients: 1, Accepted: 1, Attempts: 1, SubmittedAt: submitted, Latency: 98765 * time.Microsecond,
 		}},
+		Signature: "公司", Extension: "123", ExpiresAt: commanded.Add(5 * time.Minute),
+		TextHash: numbers.Key.Hash("code 1"), ToHash: numbers.Key.Hash("13800000001"),
 		Class: sms.OTP, Account: "default", Metadata: map[string]string{"tenant": "a", "b": "\"<&>\"\n", "a": ""},
 		Command: position, CommandKey: []byte("key"), CommandedAt: commanded, SubmittedAt: submitted, At: answered, Trace: trace,
 	}
@@ -50,12 +54,13 @@ func manyPartsResult() sms.Result {
 	})
 	r.Refused = []sms.Refusal{{Index: 7, Reason: sms.InvalidRecipient}, {Index: 9, Reason: sms.NumberNotAllowed}}
 	r.Warnings = []string{"priority", "To"}
+	r.SendAt, r.ToHash = commanded.Add(time.Hour), ""
 	return r
 }
 
 func deliveredReport() sms.Report {
 	return sms.Report{
-		Revision: 1, ProviderMessageID: "20260102110405026137876543", To: "13800000001",
+		Revision: 1, ProviderMessageID: "20260102110405026137876543", To: "13800000001", Foreign: new(bool),
 		Status: sms.Delivered, ProviderStatus: "DELIVRD", Final: true,
 		DoneAt: commanded.Add(3 * time.Second), DoneAtExact: true, ReceivedAt: commanded.Add(4 * time.Second),
 		Correlation: sms.Matched, Account: "default",
@@ -68,7 +73,7 @@ func deliveredReport() sms.Report {
 
 func orphanReport() sms.Report {
 	r := deliveredReport()
-	r.Origin, r.Correlation = nil, sms.Orphan
+	r.Origin, r.Correlation, r.Foreign = nil, sms.Orphan, nil
 	r.Status, r.ProviderStatus, r.Reason = sms.DeliveryFailed, "ID:0141", sms.ByGateway
 	r.DoneAt, r.DoneAtExact = time.Time{}, false
 	return r
@@ -101,14 +106,17 @@ func goldenEvents() map[string]Event {
 			DuplicateOf: &sms.First{Position: position}, Recipients: 1,
 			Command: sms.Position{Topic: "sms.commands", Partition: 3, Offset: 43}, CommandedAt: commanded, At: answered,
 		}),
-		"report-delivered": EncodeReport(deliveredReport()),
-		"report-orphan":    EncodeReport(orphanReport()),
-		"report-none": EncodeReport(sms.Report{
+		"report-delivered": EncodeReport(numbers, deliveredReport()),
+		"report-orphan":    EncodeReport(numbers, orphanReport()),
+		"report-none": EncodeReport(numbers, sms.Report{
 			Revision: 1, ProviderMessageID: "20260102110405026137876543", Missing: 3, Status: sms.DeliveryUnreported,
 			ReceivedAt: answered, Correlation: sms.Matched, Account: "default", Origin: deliveredReport().Origin,
 		}),
-		"inbound":         EncodeInbound(inboundMessage()),
-		"inbound-unclear": EncodeInbound(sms.Inbound{From: "10086", ReceivedAt: answered, Confidence: sms.Low, Records: 2, Account: "default"}),
+		"report-masked":   EncodeReport(Numbers{Key: numbers.Key, Masked: true}, deliveredReport()),
+		"report-short":    EncodeShortReport(numbers, deliveredReport()),
+		"inbound-masked":  EncodeInbound(Numbers{Key: numbers.Key, Masked: true}, inboundMessage()),
+		"inbound":         EncodeInbound(numbers, inboundMessage()),
+		"inbound-unclear": EncodeInbound(numbers, sms.Inbound{From: "10086", ReceivedAt: answered, Confidence: sms.Low, Records: 2, Account: "default"}),
 		"account-held":    EncodeAccount(heldLine()),
 		"account-open":    EncodeAccount(sms.AccountEvent{Account: "default", Instance: "host-1", Line: sms.LineOpen, Level: sms.BalanceUnknown, At: answered}),
 	}
@@ -154,10 +162,10 @@ func render(t *testing.T, e Event) []byte {
 func TestEveryFieldOfTheContractIsAlwaysThere(t *testing.T) {
 	want := map[string]string{
 		"result": "event_id command_id revision status reason detail recipients accepted invalid blocked segments billable_segments encoding" +
-			" provider_message_id submissions refused duplicate_of class warnings account metadata command commanded_at submitted_at at",
-		"report": "event_id report_id revision command_id provider_message_id to missing status provider_status final reason done_at" +
+			" provider_message_id submissions refused duplicate_of signature extension send_at expires_at text_hash to_hash class warnings account metadata command commanded_at submitted_at at",
+		"report": "event_id report_id revision command_id provider_message_id to to_hash foreign missing status provider_status final reason done_at" +
 			" done_at_exact submitted_at received_at correlation class command account metadata",
-		"inbound": "event_id from text extension system_extension command_extension sent_at received_at keyword confidence records account",
+		"inbound": "event_id from from_hash text extension system_extension command_extension sent_at received_at keyword confidence records account",
 		"account": "event_id account instance line reason balance unit level at",
 	}
 	for name, event := range goldenEvents() {

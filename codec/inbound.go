@@ -5,9 +5,9 @@ import "smsbridge/codec/sms"
 // EncodeInbound makes the event of an inbound message. Its subject stays empty:
 // all that names the message is the sender's number, and headers are logged by
 // others more freely than bodies.
-func EncodeInbound(m sms.Inbound) Event {
+func EncodeInbound(n Numbers, m sms.Inbound) Event {
 	d := newDigest(InboundType, m.Account)
-	d.text(m.From)
+	d.text(n.identity(m.From))
 	d.text(m.Text)
 	d.text(m.Extension)
 	d.time(m.SentAt)
@@ -16,11 +16,13 @@ func EncodeInbound(m sms.Inbound) Event {
 		Type:   InboundType,
 		Source: source(m.Account),
 		Time:   firstTime(m.SentAt, m.ReceivedAt),
-		Key:    []byte(m.From),
 	}
+	hash := n.Key.Hash(m.From)
+	e.Key = []byte(hash)
 	o := newObject()
 	o.text("event_id", e.ID)
-	o.text("from", m.From)
+	o.text("from", n.show(m.From))
+	o.text("from_hash", hash)
 	o.text("text", m.Text)
 	o.text("extension", m.Extension)
 	o.text("system_extension", m.SystemExtension)

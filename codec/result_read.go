@@ -26,6 +26,12 @@ type stored struct {
 	Submissions      []storedPart      `json:"submissions"`
 	Refused          []sms.Refusal     `json:"refused"`
 	DuplicateOf      *sms.First        `json:"duplicate_of"`
+	Signature        string            `json:"signature"`
+	Extension        string            `json:"extension"`
+	SendAt           time.Time         `json:"send_at"`
+	ExpiresAt        time.Time         `json:"expires_at"`
+	TextHash         string            `json:"text_hash"`
+	ToHash           string            `json:"to_hash"`
 	Class            sms.Class         `json:"class"`
 	Warnings         []string          `json:"warnings"`
 	Account          string            `json:"account"`
@@ -67,7 +73,8 @@ func DecodeResult(body []byte) (sms.Result, error) {
 		CommandID: s.CommandID, Revision: s.Revision, Status: s.Status, Reason: s.Reason, Detail: s.Detail,
 		Recipients: s.Recipients, Accepted: s.Accepted, Invalid: s.Invalid, Blocked: s.Blocked,
 		Segments: s.Segments, BillableSegments: s.BillableSegments, Encoding: s.Encoding,
-		Refused: s.Refused, DuplicateOf: s.DuplicateOf, Class: s.Class, Warnings: s.Warnings, Account: s.Account,
+		Refused: s.Refused, DuplicateOf: s.DuplicateOf,
+		Signature: s.Signature, Extension: s.Extension, SendAt: s.SendAt, ExpiresAt: s.ExpiresAt, TextHash: s.TextHash, ToHash: s.ToHash, Class: s.Class, Warnings: s.Warnings, Account: s.Account,
 		Metadata: s.Metadata, Command: s.Command, CommandedAt: s.CommandedAt, SubmittedAt: s.SubmittedAt, At: s.At,
 	}
 	for _, p := range s.Submissions {

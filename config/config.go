@@ -128,11 +128,13 @@ type Push struct {
 	SpoolMax                Size     `envconfig:"PUSH_SPOOL_MAX" default:"1GiB" min:"4KiB" max:"1TiB" desc:"most that may wait there"`
 }
 
-// Reports says how delivery reports find their commands.
+// Reports says how delivery reports find their commands, and how people are told.
 type Reports struct {
-	OrphanAfter time.Duration `envconfig:"ORPHAN_AFTER" default:"10m" min:"1s" max:"24h" desc:"how long a delivery report waits for its sendid before it is published as an orphan"`
-	Deadline    time.Duration `envconfig:"REPORT_DEADLINE" default:"72h" min:"1s" max:"8760h" desc:"how long after a submit its reports may take; then a no_report event tells how many are missing"`
-	HashKey     Secret        `envconfig:"NUMBER_HASH_KEY" desc:"key of the hashes of numbers in internal topics; derived from the provider's credentials when empty, so that changing these lets a recipient's reports be counted twice"`
+	OrphanAfter     time.Duration `envconfig:"ORPHAN_AFTER" default:"10m" min:"1s" max:"24h" desc:"how long a delivery report waits for its sendid before it is published as an orphan"`
+	Deadline        time.Duration `envconfig:"REPORT_DEADLINE" default:"72h" min:"1s" max:"8760h" desc:"how long after a submit its reports may take; then a no_report event tells how many are missing"`
+	HashKey         Secret        `envconfig:"NUMBER_HASH_KEY" desc:"key of every HMAC of numbers and texts, in outputs and internal topics; derived from the provider's credentials when empty, so that it changes with the password"`
+	HashKeyPrevious Secret        `envconfig:"NUMBER_HASH_KEY_PREVIOUS" desc:"the key before: what was hashed with it in internal topics is still recognised"`
+	OutputNumbers   string        `envconfig:"OUTPUT_NUMBERS" default:"clear" oneof:"clear masked" desc:"how outputs tell numbers: clear, or masked as 138****0000; their hashes tell people apart either way"`
 }
 
 // Inbound says how messages from phones (MO) are read.

@@ -236,10 +236,11 @@ func TestWarningsNameWhatIsOpenToStrangers(t *testing.T) {
 		"short secret":         {"PUSH_ACCESS_SECRET=canary PUSH_INBOUND_AUTH=none", "PUSH_ACCESS_SECRET"},
 		"admin everywhere":     {"ADMIN_LISTEN=:9090 PUSH_INBOUND_AUTH=none", "ADMIN_LISTEN"},
 		"admin on 0.0.0.0":     {"ADMIN_LISTEN=0.0.0.0:9090 PUSH_INBOUND_AUTH=none", "ADMIN_LISTEN"},
+		"a derived key":        {"NUMBER_HASH_KEY= PUSH_INBOUND_AUTH=none", "NUMBER_HASH_KEY"},
 		"admin on one address": {"ADMIN_LISTEN=10.1.2.3:9090 PUSH_INBOUND_AUTH=none", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := load(t, strings.Fields(test.set)...)
+			c, err := load(t, append([]string{"NUMBER_HASH_KEY=key-of-more-than-16-bytes"}, strings.Fields(test.set)...)...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -245,10 +245,11 @@ func (k *checker) inbound(c *Inbound) {
 func (k *checker) reports(c *Config) {
 	r := &c.Reports
 	k.secret(r.HashKey, "NUMBER_HASH_KEY")
+	k.secret(r.HashKeyPrevious, "NUMBER_HASH_KEY_PREVIOUS")
 	k.rule(!r.HashKey.IsSet() || len(r.HashKey.Value()) >= leastHashKey, "is shorter than 16 bytes",
 		"choose another, for example the output of: openssl rand -hex 24", "NUMBER_HASH_KEY")
 	credentials := c.Provider.Name.IsSet() && c.Provider.Password.IsSet()
-	k.require(!c.Life.Roles.Has("correlate") || r.HashKey.IsSet() || credentials, "is required where the provider's credentials, of which it is derived, are not set",
+	k.require(!c.Life.Roles.Has("correlate") && !c.Life.Roles.Has("push") || r.HashKey.IsSet() || credentials, "is required where the provider's credentials, of which it is derived, are not set",
 		"set it, or its _FILE, to the same secret in every process", "NUMBER_HASH_KEY", "NUMBER_HASH_KEY_FILE",
 		"PROVIDER_NAME", "PROVIDER_NAME_FILE", "PROVIDER_PASSWORD", "PROVIDER_PASSWORD_FILE", "ROLES")
 }

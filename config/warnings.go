@@ -40,6 +40,7 @@ func (c *Config) Warnings() []string {
 		short := secret.IsSet() && utf8.RuneCountInString(secret.Value()) < shortSecret
 		warn(short && c.Life.Roles.Has("push"), prefix+name+" has fewer than 12 characters and can be guessed: choose a longer one")
 	}
+	warn(!c.Reports.HashKey.IsSet(), prefix+"NUMBER_HASH_KEY is not set: the hashes of numbers and texts change with the provider's password; set it, for example to the output of: openssl rand -hex 24")
 	host, _, _ := net.SplitHostPort(c.Admin.Listen)
 	addr, err := netip.ParseAddr(host)
 	warn(host == "" || err == nil && addr.IsUnspecified(), prefix+"ADMIN_LISTEN is on every address of this machine and knows no login: name one that only operators reach")

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	"golang.org/x/sync/errgroup"
 
+	"smsbridge/codec"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/caps"
 	"smsbridge/connector/control"
@@ -39,7 +40,8 @@ type Config struct {
 	Roles           Roles
 	Kept            Kept          // how long the past matters
 	OrphanAfter     time.Duration // a report waits so long for its sendid
-	NumberKey       []byte        // of the hashes of numbers in internal topics
+	Numbers         codec.Numbers // how outputs tell numbers; its key is that of every hash
+	PreviousKey     codec.HashKey // the key before; nil: none
 	StateDir        string        // local caches; may be deleted at any time; empty: in memory
 	BalanceInterval time.Duration
 	BalanceLow      float64
@@ -87,6 +89,15 @@ type Connector struct {
 	// work outlives the stop by the grace period: what was begun is finished in
 	// it.
 	work context.Context //nolint:containedctx // the second of the two lifetimes, which every flow shares
+}
+
+// numberKeys are the keys of hashes that may still be met, the present one first.
+func (c *Config) numberKeys() []codec.HashKey {
+	keys := []codec.HashKey{c.Numbers.Key}
+	if len(c.PreviousKey) > 0 {
+		keys = append(keys, c.PreviousKey)
+	}
+	return keys
 }
 
 // busyPerSubmit is how many commands may be on their way for each submit that
@@ -220,6 +231,7 @@ func build(cfg Config) (*Connector, error) {
 	c.events = &events{
 		producer: c.kafka.NewProducer(kafkaio.ProducerConfig{}),
 		topics:   cfg.Topics,
+		numbers:  cfg.Numbers,
 	}
 	if _, off := cfg.Tracer.(noop.Tracer); !off {
 		c.events.tracer = cfg.Tracer
@@ -259,6 +271,7 @@ func (c *Connector) buildIntake() error {
 	if err != nil {
 		return err
 	}
+	cfg.Submit.HashKey = cfg.Numbers.Key
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
 	c.board = control.NewBoard(cfg.Log)
 	cfg.Submit.Orders = c.board
@@ -324,7 +337,7 @@ func (c *Connector) buildCorrelator() error {
 	}
 	c.correlator, err = correlate.New(correlate.Config{
 		Group: CorrelateGroup(cfg.Group), Pushes: cfg.Topics.Pushes, Sendids: cfg.Topics.Sendids, Account: cfg.Account,
-		OrphanAfter: cfg.OrphanAfter, ReportDeadline: cfg.Kept.ReportDeadline, NumberKey: cfg.NumberKey,
+		OrphanAfter: cfg.OrphanAfter, ReportDeadline: cfg.Kept.ReportDeadline, NumberKeys: cfg.numberKeys(),
 		StateDir: cfg.StateDir, Grace: cfg.Grace,
 		Kafka: c.kafka, Producer: c.events.producer, Report: c.events.report, DeadLetter: c.events.deadRecord, Evidence: evidence,
 		Log: cfg.Log, Meter: cfg.Meter, Reached: cfg.reached,

@@ -39,7 +39,7 @@ func (t *task) doubts(result *sms.Result) []told {
 			From: began(s, &t.cmd), Until: ended(s),
 		}
 		for _, number := range numbers[s.First : s.Last+1] {
-			d.Numbers = append(d.Numbers, evidence.NumberOf(t.cfg.NumberKey, number))
+			d.Numbers = append(d.Numbers, evidence.NumberOf(t.cfg.Numbers.Key, number))
 		}
 		all = append(all, toldDoubt(topic, d))
 	}
@@ -153,7 +153,7 @@ func (c *clues) ask(ctx context.Context, u correlate.Unclaimed) (bool, error) {
 		c.index.Expect((*counts)[c.cfg.Topics.Commands])
 	}
 	for _, mobile := range u.Mobiles {
-		d, ok := c.index.Match(time.Now(), u.SendID, evidence.NumberOf(c.cfg.NumberKey, mobile))
+		d, ok := c.match(u.SendID, mobile)
 		if !ok {
 			continue
 		}
@@ -162,4 +162,15 @@ func (c *clues) ask(ctx context.Context, u correlate.Unclaimed) (bool, error) {
 		return true, c.journal.Evidence(ctx, d.Partition, d.Evidence(u.SendID))
 	}
 	return false, nil
+}
+
+// match finds the doubt that a report explains. It may have been written under the
+// previous key.
+func (c *clues) match(sendid, mobile string) (evidence.Doubt, bool) {
+	for _, key := range c.cfg.numberKeys() {
+		if d, ok := c.index.Match(time.Now(), sendid, evidence.NumberOf(key, mobile)); ok {
+			return d, true
+		}
+	}
+	return evidence.Doubt{}, false
 }

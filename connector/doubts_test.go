@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"smsbridge/codec"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/correlate"
 	"smsbridge/connector/kafkaio"
@@ -60,7 +61,7 @@ func explain(t *testing.T, exclusive bool) {
 	th.calm.Store(true)
 	th.change = func(cfg *Config) {
 		cfg.Roles = Roles{Intake: true, Correlate: true}
-		cfg.OrphanAfter, cfg.NumberKey = 5*time.Minute, []byte("key of the tests")
+		cfg.OrphanAfter, cfg.Numbers.Key = 5*time.Minute, codec.HashKey("key of the tests")
 		if exclusive {
 			cfg.Topics.Doubts = testDoubts
 		}

@@ -18,6 +18,7 @@ import (
 type events struct {
 	producer *kafkaio.Producer
 	topics   Topics
+	numbers  codec.Numbers
 	metrics  *metrics
 	tracer   trace.Tracer                   // nil: nobody exports traces
 	counts   atomic.Pointer[map[string]int] // partitions of each topic, as last looked up
@@ -65,12 +66,12 @@ func (e *events) report(r sms.Report) kafkaio.Message {
 	if r.Origin != nil {
 		partition = e.partition(e.topics.Reports, r.Origin.Command, r.Origin.Key)
 	}
-	return e.message(e.topics.Reports, partition, codec.EncodeReport(r))
+	return e.message(e.topics.Reports, partition, codec.EncodeReport(e.numbers, r))
 }
 
 // inbound makes the record of a message from a phone.
 func (e *events) inbound(m sms.Inbound) kafkaio.Message {
-	return e.message(e.topics.Inbound, kafkaio.AnyPartition, codec.EncodeInbound(m))
+	return e.message(e.topics.Inbound, kafkaio.AnyPartition, codec.EncodeInbound(e.numbers, m))
 }
 
 // deadPush makes the dead letter of a push: its raw body, with the query in a

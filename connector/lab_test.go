@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	nooptrace "go.opentelemetry.io/otel/trace/noop"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/intake"
@@ -135,7 +136,7 @@ func (l *lab) config(addr string) Config {
 	log := slog.New(slog.NewTextHandler(testWriter{l.t}, nil))
 	return Config{
 		Account: "default", Instance: addr, Version: "test", Group: "g", Topics: testTopics, Ordering: intake.ByKey,
-		Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, Roles: Roles{true, true, true}, OrphanAfter: 100 * time.Millisecond, NumberKey: []byte("key of the tests"), StateDir: l.t.TempDir(), BalanceInterval: time.Minute, Grace: 10 * time.Second,
+		Kept: Kept{DedupeWindow: time.Hour, ReportDeadline: time.Hour}, Roles: Roles{true, true, true}, OrphanAfter: 100 * time.Millisecond, Numbers: codec.Numbers{Key: codec.HashKey("key of the tests")}, StateDir: l.t.TempDir(), BalanceInterval: time.Minute, Grace: 10 * time.Second,
 		Kafka: kafkaio.Config{Brokers: l.brokers, ClientID: "test", SessionTimeout: 6 * time.Second, Log: log},
 		Provider: provider.Config{
 			URL: l.provider.URL, Timeout: 5 * time.Second, MaxInFlight: 16,

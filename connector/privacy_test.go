@@ -257,7 +257,8 @@ func (l *lab) headersHoldNoCanary(results int) {
 		}
 	}
 	for _, r := range l.read(testTopics.Journal, results) {
-		for _, secret := range []string{"1380000", "1390000", "canary-text", "canary-login", "canary-password", "canary-sign"} {
+		// The signature is in results, which the journal keeps: it names a company.
+		for _, secret := range []string{"1380000", "1390000", "canary-text", "canary-login", "canary-password"} {
 			if strings.Contains(string(r.Value), secret) {
 				l.t.Errorf("the journal holds %s in %q", secret, r.Value)
 			}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/config"
@@ -111,7 +112,8 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Roles:           rolesOf(c.Life.Roles),
 		Kept:            keptOf(c),
 		OrphanAfter:     c.Reports.OrphanAfter,
-		NumberKey:       c.NumberKey(),
+		Numbers:         codec.Numbers{Key: c.NumberKey(), Masked: c.Reports.OutputNumbers == "masked"},
+		PreviousKey:     c.PreviousNumberKey(),
 		StateDir:        c.Life.StateDir,
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,

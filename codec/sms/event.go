@@ -55,6 +55,7 @@ type Report struct {
 	Revision          int
 	ProviderMessageID string
 	To                string // digits as submitted; empty in no_report
+	Foreign           *bool  // whether the command did not have the number; nil: not known
 	Missing           int    // no_report only
 	Status            DeliveryStatus
 	ProviderStatus    string // raw

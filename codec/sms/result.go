@@ -107,6 +107,12 @@ type Result struct {
 	Submissions      []Submission
 	Refused          []Refusal
 	DuplicateOf      *First
+	Signature        string
+	Extension        string
+	SendAt           time.Time // zero: at once
+	ExpiresAt        time.Time // the end of the validity that held; zero when the command could not be read
+	TextHash         string    // keyed; empty without a text
+	ToHash           string    // likewise of the number; empty unless there is exactly one recipient
 	Class            Class
 	Warnings         []string
 	Account          string

@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/kafkaio"
@@ -58,7 +59,7 @@ func BenchmarkReports(b *testing.B) {
 	}
 	out := &swallow{}
 	c := &Correlator{cfg: Config{
-		Pushes: pushesTopic, Sendids: sendidsTopic, Account: "default", NumberKey: []byte("key"),
+		Pushes: pushesTopic, Sendids: sendidsTopic, Account: "default", NumberKeys: []codec.HashKey{codec.HashKey("key")},
 		Producer: out, Report: reportMessage, Log: slog.New(slog.DiscardHandler), Reached: func(string) {},
 	}, rules: rules{10 * time.Minute, 72 * time.Hour}}
 	c.parts.Store(&[]*partition{})

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.opentelemetry.io/otel/metric"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/local"
@@ -27,9 +28,9 @@ type Config struct {
 
 	OrphanAfter    time.Duration // a report without a known sendid waits so long
 	ReportDeadline time.Duration // from the submit, or when it is to be sent
-	// NumberKey is for the hashes of recipients. After it changed, a repeated
-	// final report of a recipient counts as another recipient's.
-	NumberKey []byte
+	// NumberKeys are those of the hashes of recipients: the first one is written
+	// with, the others are recognised.
+	NumberKeys []codec.HashKey
 
 	StateDir string        // for the cache of sendids; empty: in memory
 	Grace    time.Duration // for what is being written when partitions are given up
@@ -87,8 +88,8 @@ func New(cfg Config) (*Correlator, error) {
 		return nil, errors.New("correlate: Group, Pushes and Sendids are needed")
 	case cfg.OrphanAfter <= 0 || cfg.ReportDeadline <= 0 || cfg.Grace <= 0:
 		return nil, errors.New("correlate: OrphanAfter, ReportDeadline and Grace must be above zero")
-	case len(cfg.NumberKey) == 0:
-		return nil, errors.New("correlate: without a NumberKey the hashes of numbers could be reversed")
+	case len(cfg.NumberKeys) == 0 || len(cfg.NumberKeys[0]) == 0:
+		return nil, errors.New("correlate: without NumberKeys the hashes of numbers could be reversed")
 	case cfg.Kafka == nil || cfg.Producer == nil || cfg.Report == nil || cfg.DeadLetter == nil || cfg.Log == nil || cfg.Meter == nil:
 		return nil, errors.New("correlate: Kafka, Producer, Report, DeadLetter, Log and Meter are needed")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/kafkaio"
@@ -100,7 +101,7 @@ func newPace(b *testing.B, partitions int) *pace {
 	own := client("correlator")
 	c, err := New(Config{
 		Group: "g", Pushes: pushesTopic, Sendids: sendidsTopic, Account: "default",
-		OrphanAfter: 10 * time.Minute, ReportDeadline: 72 * time.Hour, NumberKey: []byte("key"), Grace: 10 * time.Second, StateDir: b.TempDir(),
+		OrphanAfter: 10 * time.Minute, ReportDeadline: 72 * time.Hour, NumberKeys: []codec.HashKey{codec.HashKey("key")}, Grace: 10 * time.Second, StateDir: b.TempDir(),
 		Kafka: own, Producer: own.NewProducer(kafkaio.ProducerConfig{}), Report: reportMessage, DeadLetter: deadMessage,
 		Log: slog.New(slog.DiscardHandler), Meter: noop.Meter{},
 	})

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"smsbridge/codec"
 	"smsbridge/connector/kafkaio"
 )
 
@@ -195,10 +196,13 @@ func (p *partition) takeOne(rec kafkaio.Record) error {
 	case e != nil && e.sent != nil:
 		return p.match(&p.out, e, &push)
 	default:
-		p.out.add(p.fact(push.SendID, &fact{Kind: kindParked, Push: rec.Offset, Digest: digestOf(p.c.cfg.NumberKey, &push), At: time.Now()}))
+		p.out.add(p.fact(push.SendID, &fact{Kind: kindParked, Push: rec.Offset, Digest: digestOf(p.key(), &push), At: time.Now()}))
 	}
 	return nil
 }
+
+// key is that of the hashes that are written.
+func (p *partition) key() codec.HashKey { return p.c.cfg.NumberKeys[0] }
 
 // fact makes a record of ours for the sendids topic: in this partition, whatever
 // the key says, as it is about what lies in it.

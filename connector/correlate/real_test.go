@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/kafkaio"
@@ -46,7 +47,7 @@ func TestOnRealKafka(t *testing.T) {
 	enter := func() (stop func()) {
 		c, err := New(Config{
 			Group: "g-correlate", Pushes: pushesTopic, Sendids: sendidsTopic, Account: "default",
-			OrphanAfter: 5 * time.Second, ReportDeadline: 30 * time.Second, NumberKey: []byte("key"), Grace: 10 * time.Second,
+			OrphanAfter: 5 * time.Second, ReportDeadline: 30 * time.Second, NumberKeys: []codec.HashKey{codec.HashKey("key")}, Grace: 10 * time.Second,
 			StateDir: t.TempDir(), Kafka: client, Producer: producer, Report: reportMessage, DeadLetter: deadMessage,
 			Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Meter: noop.Meter{},
 		})

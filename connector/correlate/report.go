@@ -43,7 +43,7 @@ func (p *partition) match(out *output, e *entry, push *pushed) error {
 	if err != nil {
 		return err
 	}
-	mobiles := p.report(out, push, e.revision(digestOf(p.c.cfg.NumberKey, push)), s.correlation(), s.origin())
+	mobiles := p.report(out, push, e.revision(digestOf(p.key(), push)), s.correlation(), s.origin())
 	out.received = append(out.received, push.ReceivedAt)
 	if m, ok := p.seen(e, push, mobiles); ok {
 		out.add(m)
@@ -96,7 +96,7 @@ func (p *partition) seen(e *entry, push *pushed, mobiles []string) (kafkaio.Mess
 	}
 	var to []hash
 	for _, mobile := range mobiles {
-		if h := hashOf(p.c.cfg.NumberKey, push.SendID, mobile); !slices.Contains(e.seen, h) {
+		if h := hashOf(p.key(), push.SendID, mobile); !slices.Contains(e.seen, h) {
 			to = append(to, h)
 		}
 	}

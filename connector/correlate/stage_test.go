@@ -113,7 +113,7 @@ func (s *stage) enter(name string, change func(*Config)) *actor {
 	producer := client.NewProducer(kafkaio.ProducerConfig{})
 	cfg := Config{
 		Group: "g-correlate", Pushes: pushesTopic, Sendids: sendidsTopic, Account: "default",
-		OrphanAfter: testOrphanAfter, ReportDeadline: testDeadline, NumberKey: []byte("key"), Grace: 10 * time.Second,
+		OrphanAfter: testOrphanAfter, ReportDeadline: testDeadline, NumberKeys: []codec.HashKey{codec.HashKey("key")}, Grace: 10 * time.Second,
 		Kafka: client, Producer: producer, Report: reportMessage, DeadLetter: deadMessage,
 		Log: slog.New(slog.NewTextHandler(a.logs, nil)), Meter: noop.Meter{},
 	}
@@ -154,7 +154,7 @@ func (a *actor) kill() {
 
 // reportMessage makes the record of a report as the connector does.
 func reportMessage(r sms.Report) kafkaio.Message {
-	e := codec.EncodeReport(r)
+	e := codec.EncodeReport(codec.Numbers{Key: codec.HashKey("key")}, r)
 	m := kafkaio.Message{Topic: reportsTopic, Partition: kafkaio.AnyPartition, Key: e.Key, Value: e.Body}
 	for _, h := range e.Headers() {
 		m.Headers = append(m.Headers, kafkaio.Header{Key: h.Key, Value: h.Value})

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 )
 
@@ -23,12 +24,13 @@ type Config struct {
 	Orders   Orders // of operators; nil: there are none
 	Caps     Caps   // nil: there are none
 
-	Account       string   // alias in results
-	Group         string   // consumer group that the commands come by, for traces
-	Signature     string   // of commands that have none; may be empty
-	NumberAllow   []string // prefixes or numbers; empty: all
-	MaxRecipients int      // of a request
-	MaxInFlight   int      // requests under way in this process
+	Account       string        // alias in results
+	HashKey       codec.HashKey // of the hashes in results; nil: there are none
+	Group         string        // consumer group that the commands come by, for traces
+	Signature     string        // of commands that have none; may be empty
+	NumberAllow   []string      // prefixes or numbers; empty: all
+	MaxRecipients int           // of a request
+	MaxInFlight   int           // requests under way in this process
 	Retry         Retry
 	OnUnknown     sms.OnUnknown // of commands that do not say
 	Validity      Validity

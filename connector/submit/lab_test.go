@@ -12,6 +12,7 @@ import (
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"smsbridge/codec"
 	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/provider"
@@ -46,7 +47,7 @@ func newLab(t *testing.T, submit submitFunc, balance balanceFunc, change func(*C
 	l := &lab{t: t, start: time.Now(), guard: &recorder{}}
 	log := slog.New(slog.DiscardHandler)
 	c := Config{
-		Rate: NewRate(0), Account: "default", MaxRecipients: 500, MaxInFlight: 64,
+		Rate: NewRate(0), Account: "default", HashKey: codec.HashKey("key of the tests"), MaxRecipients: 500, MaxInFlight: 64,
 		Retry:     Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second, Multiplier: 2},
 		OnUnknown: sms.ReportUnknown,
 		Validity:  Validity{OTP: 5 * time.Minute, Notice: 24 * time.Hour, Marketing: 24 * time.Hour},

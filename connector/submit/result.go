@@ -4,15 +4,17 @@ import (
 	"context"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"smsbridge/codec/sms"
+	"smsbridge/codec/wire"
 )
 
 // sum adds up what came of the parts. Recipients are all that the command asked
 // for, each once: those submitted and those refused here. Accepted, Invalid and
 // Blocked are the provider's counts.
 func (s *Submitter) sum(cmd *sms.Command, p *plan, outcomes []sms.Submission) *sms.Result {
-	r := s.result(cmd)
+	r := s.result(cmd, p.numbers)
 	r.Status, r.Reason = aggregate(outcomes, p.refused)
 	r.Detail = detailOf(r.Status, r.Reason)
 	if p.fault != nil {
@@ -22,7 +24,13 @@ func (s *Submitter) sum(cmd *sms.Command, p *plan, outcomes []sms.Submission) *s
 		}
 	}
 	r.Recipients = len(p.numbers) + countInvalid(p.refused)
-	r.Segments, r.Encoding = p.text.Segments, p.text.Encoding
+	if r.Recipients != 1 {
+		r.ToHash = ""
+	}
+	r.ExpiresAt = p.expires
+	if r.Segments, r.Encoding = p.text.Segments, p.text.Encoding; r.Encoding != "" {
+		r.Signature = p.text.Sign // a text may bring its own
+	}
 	r.Refused = p.refused
 	told := outcomes[:0]
 	for i := range outcomes {
@@ -130,7 +138,7 @@ func countInvalid(refused []sms.Refusal) int {
 // Invalid is the result of a command that could not be decoded. err is shown to
 // people, so it must hold neither numbers nor text.
 func (s *Submitter) Invalid(cmd *sms.Command, err error) *sms.Result {
-	r := s.result(cmd)
+	r := s.result(cmd, s.Recipients(cmd))
 	r.Status, r.Reason, r.Detail = sms.Invalid, sms.ValidationFailed, err.Error()
 	s.tell(context.Background(), r, r.At)
 	return r
@@ -139,7 +147,8 @@ func (s *Submitter) Invalid(cmd *sms.Command, err error) *sms.Result {
 // Interrupted is the result of a command that made this process fail, before or
 // after its submit: nobody knows.
 func (s *Submitter) Interrupted(cmd *sms.Command) *sms.Result {
-	r := s.result(cmd)
+	r := s.result(cmd, s.Recipients(cmd))
+	r.ExpiresAt = s.expiry(cmd)
 	r.Status, r.Reason, r.Detail = sms.Unknown, sms.Interrupted, detailOf(sms.Unknown, sms.Interrupted)
 	s.tell(context.Background(), r, r.At)
 	return r
@@ -148,7 +157,8 @@ func (s *Submitter) Interrupted(cmd *sms.Command) *sms.Result {
 // Duplicate is the result of a command whose id was used before. Its revision
 // is 0, so that it never replaces the first one's.
 func (s *Submitter) Duplicate(cmd *sms.Command, first sms.First) *sms.Result {
-	r := s.result(cmd)
+	r := s.result(cmd, s.Recipients(cmd))
+	r.ExpiresAt = s.expiry(cmd)
 	r.Revision = 0
 	r.Status, r.Reason, r.Detail = sms.Duplicate, sms.RepeatedID, "the id was used before; nothing was submitted"
 	r.DuplicateOf = &first
@@ -156,11 +166,16 @@ func (s *Submitter) Duplicate(cmd *sms.Command, first sms.First) *sms.Result {
 	return r
 }
 
-// result is what every result of a command has in common.
-func (s *Submitter) result(cmd *sms.Command) *sms.Result {
-	return &sms.Result{
+// result is what every result of a command has in common. numbers are its recipients
+// as they are submitted.
+func (s *Submitter) result(cmd *sms.Command, numbers []string) *sms.Result {
+	r := &sms.Result{
 		CommandID:   cmd.ID,
 		Revision:    1,
+		Signature:   s.signature(cmd),
+		Extension:   cmd.Extension,
+		SendAt:      cmd.SendAt,
+		TextHash:    s.config.HashKey.Hash(cmd.Text),
 		Class:       cmd.Class,
 		Warnings:    cmd.Warnings,
 		Account:     s.config.Account,
@@ -170,6 +185,23 @@ func (s *Submitter) result(cmd *sms.Command) *sms.Result {
 		CommandedAt: cmd.At,
 		At:          time.Now(),
 		Trace:       cmd.Trace,
+	}
+	if len(numbers) == 1 {
+		r.ToHash = s.config.HashKey.Hash(numbers[0])
+	}
+	return r
+}
+
+// signature is the one that a command is to be sent with, none where it is longer
+// than any text: a result must not grow with what was refused.
+func (s *Submitter) signature(cmd *sms.Command) string {
+	switch {
+	case cmd.Signature == "":
+		return s.config.Signature
+	case utf8.RuneCountInString(cmd.Signature) > wire.MaxUnits:
+		return ""
+	default:
+		return cmd.Signature
 	}
 }
 
