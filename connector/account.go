@@ -91,7 +91,7 @@ func (c *Connector) watchAccount(ctx context.Context) error {
 		}
 		mine, ownedMoved := c.owned.has(firstPartition)
 		select {
-		case <-lineMoved:
+		case <-lineMoved.Done():
 		case <-c.purse.changed:
 		case <-ownedMoved:
 			if now, _ := c.owned.has(firstPartition); now && !mine {

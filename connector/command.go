@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -26,7 +27,7 @@ func (c *Connector) open(ledger *journal.Ledger, rec kafkaio.Record) intake.Work
 		ref:       journal.Ref{Offset: rec.Offset, ID: cmd.ID, Fingerprint: journal.FingerprintOf(rec.Key, rec.Value)},
 	}
 	t.verdict = ledger.Judge(t.ref)
-	return t.do
+	return t
 }
 
 // decode reads a record. A fault of ours that makes it panic is the record's
@@ -60,46 +61,72 @@ type task struct {
 	fault   error // why the record cannot be used
 	ref     journal.Ref
 	verdict journal.Verdict
+
+	run   *submit.Run // once it was begun
+	guard *journal.Guard
 }
 
-// do brings the command to its end: when it returns nil, its result is durable.
-func (t *task) do(ctx context.Context) error {
-	err := t.settle(ctx)
-	if err == nil {
+// Do implements intake.Work: when it returns nothing, the result is durable.
+func (t *task) Do(ctx context.Context) (*intake.Wait, error) {
+	wait, err := t.settle(ctx)
+	if wait == nil && err == nil {
 		t.ledger.Published(t.rec.Offset)
 	}
-	return err
+	return wait, err
 }
 
-func (t *task) settle(ctx context.Context) error {
+// Drop implements intake.Work.
+func (t *task) Drop() {
+	if t.run != nil {
+		t.run.Drop()
+	}
+}
+
+func (t *task) settle(ctx context.Context) (*intake.Wait, error) {
 	switch {
 	case t.verdict.Kind == journal.Settled:
-		return nil
+		return nil, nil
 	case t.verdict.Kind == journal.Answered:
-		return t.repeat()
+		return nil, t.repeat()
 	case t.fault != nil:
-		return t.refuse()
+		return nil, t.refuse()
 	case t.verdict.Kind == journal.Lost:
-		return t.tell(t.submitter.Interrupted(&t.cmd), nil)
+		return nil, t.tell(t.submitter.Interrupted(&t.cmd), nil)
 	case t.verdict.Kind == journal.Repeat:
-		return t.refuseRepeat()
+		return nil, t.refuseRepeat()
 	default:
 		return t.carry(ctx)
 	}
 }
 
-// carry has the command submitted. A thousand of them may wait in here at once,
-// so results go by pointer: what stands on each stack is what the process needs.
-func (t *task) carry(ctx context.Context) error {
-	// With one part, what came of it and what came of the command is one record
-	// of the journal.
-	history := t.verdict.History
-	guard := t.ledger.Guard(t.ref, len(t.cmd.To) <= t.cfg.Submit.MaxRecipients && len(history.Parts) == 0)
-	result, err := t.submit(ctx, history, guard)
-	if err != nil {
-		return fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
+// carry has the command submitted, as far as that can be done now.
+func (t *task) carry(ctx context.Context) (*intake.Wait, error) {
+	result, wait, err := t.submit(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("command at %s/%d/%d: %w", t.rec.Topic, t.rec.Partition, t.rec.Offset, err)
+	case wait != nil:
+		t.forgetRecord()
+		return waitOf(wait), nil
+	default:
+		return nil, t.tell(result, t.guard)
 	}
-	return t.tell(result, guard)
+}
+
+// forgetRecord lets go of what the record was fetched with: a few commands that
+// wait would keep whole batches in memory.
+func (t *task) forgetRecord() {
+	t.rec.Key, t.rec.Value, t.rec.Headers = nil, nil, nil
+	t.cmd.Key = bytes.Clone(t.cmd.Key)
+}
+
+// waitOf puts a submit's wait into the terms of the intake.
+func waitOf(w *submit.Wait) *intake.Wait {
+	wait := &intake.Wait{Until: w.Until, For: string(w.For), On: make([]func(func()) func(), len(w.On))}
+	for i, event := range w.On {
+		wait.On[i] = event.Notify
+	}
+	return wait
 }
 
 // repeat publishes the same bytes again: the result was reached before, and
@@ -161,15 +188,22 @@ func (t *task) publish(message kafkaio.Message, result *sms.Result) error {
 	return t.events.tell(t.work, append(t.events.sents(result, t.cmd.SendAt, nil), t.events.toldResult(message))...)
 }
 
-// submit asks for the command's result. A panic on the way may have come before
-// or after the request: nobody knows, and that is what the result says.
-func (t *task) submit(ctx context.Context, history submit.History, guard submit.Guard) (result *sms.Result, err error) {
+// submit brings the command on. A panic on the way may have come before or after
+// the request: nobody knows, and that is what the result says.
+func (t *task) submit(ctx context.Context) (result *sms.Result, wait *submit.Wait, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			t.log.Error("a command made the connector fail", "partition", t.rec.Partition, "offset", t.rec.Offset,
 				"panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			result, err = t.submitter.Interrupted(&t.cmd), nil
+			result, wait, err = t.submitter.Interrupted(&t.cmd), nil, nil
 		}
 	}()
-	return t.submitter.Submit(ctx, t.work, &t.cmd, history, guard)
+	if t.run == nil {
+		// With one part, what came of it and what came of the command is one record
+		// of the journal.
+		history := t.verdict.History
+		t.guard = t.ledger.Guard(t.ref, len(t.cmd.To) <= t.cfg.Submit.MaxRecipients && len(history.Parts) == 0)
+		t.run = t.submitter.Begin(t.work, &t.cmd, history, t.guard)
+	}
+	return t.run.Step(ctx, t.work)
 }

@@ -46,8 +46,9 @@ type lab struct {
 	provider *httptest.Server
 
 	mu       sync.Mutex
-	answer   func(form url.Values) string // nil: accept
-	received []url.Values                 // complete submits, in order
+	answer   func(form url.Values) string               // nil: accept
+	refuse   func(url.Values, http.ResponseWriter) bool // reports that it has answered by HTTP; nil: never
+	received []url.Values                               // complete submits, in order
 	sendids  int
 }
 
@@ -81,6 +82,9 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.refuse != nil && l.refuse(form, w) {
+		return
+	}
 	l.received = append(l.received, form)
 	if l.answer != nil {
 		_, _ = io.WriteString(w, l.answer(form))

@@ -87,6 +87,9 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 		metric.WithDescription("Age of the oldest fetched command that is not finished, by partition; 0 where there is none."))
 	errs[7] = err
 	errs[8] = c.newGauges(meter)
+	waiting, err := meter.Int64ObservableGauge("smsbridge.commands.waiting", metric.WithUnit("{command}"),
+		metric.WithDescription("Fetched commands that wait and hold nothing meanwhile, by what for: a reason of results, backoff or reopening."))
+	errs = append(errs, err)
 	held, err := meter.Int64ObservableGauge("smsbridge.commands.held", metric.WithUnit("1"),
 		metric.WithDescription("1 for a class whose commands an operator holds, else 0."))
 	errs[9] = err
@@ -105,6 +108,9 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 		o.ObserveInt64(consumed, c.pool.Begun(), messaging)
 		o.ObserveInt64(running, int64(c.pool.Running()))
 		o.ObserveInt64(generations, c.owned.assignments())
+		for what, count := range c.pool.Waiting() {
+			o.ObserveInt64(waiting, int64(count), metric.WithAttributes(attribute.String("for", what)))
+		}
 		for _, p := range c.owned.status() {
 			partition := metric.WithAttributes(attribute.String("partition", strconv.Itoa(p.Partition)))
 			o.ObserveInt64(lag, p.Lag, partition)
@@ -120,7 +126,7 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			}
 		}
 		return nil
-	}, consumed, running, generations, lag, inFlight, halted, oldest, held)
+	}, consumed, running, generations, lag, inFlight, halted, oldest, held, waiting)
 	return m, err
 }
 

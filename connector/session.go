@@ -16,14 +16,17 @@ import (
 // What the process holds in memory is shared by its partitions, so that it does
 // not grow with their number; each gets between the least and the most.
 const (
-	// A window holds the records of a partition between watermark and fetch: a
-	// command that waits for its retry holds back at most so many others.
-	windowsPerSubmit = 4 // records for each submit that may be in flight
-	leastWindow      = 256
-	mostWindow       = 1024
+	// What could go on beside what waits is fetched that far ahead.
+	readyPerSubmit = 4 // records for each submit that may be in flight
+	leastReady     = 256
+	mostReady      = 1024
 
-	windowBytes      = 32 << 20
-	leastWindowBytes = 256 << 10 // several of the largest commands
+	// A window holds the records of a partition between watermark and fetch: behind a
+	// command that waits so many others can be finished. What waits is bounded by
+	// what it costs; the number bounds what a take-over must read again.
+	mostWindow       = 1 << 16
+	windowBytes      = 64 << 20
+	leastWindowBytes = 1 << 20
 
 	fetchBytes      = 4 << 20
 	leastFetchBytes = 128 << 10
@@ -208,11 +211,11 @@ func (c *Connector) prepareParts(tenure *journal.Tenure, ids []int) map[int]*ass
 			Topic: c.cfg.Topics.Commands, Partition: id, Offset: p.ledger.Start(),
 			MaxBytes: min(max(fetchBytes/len(ids), leastFetchBytes), mostFetchBytes),
 		})
-		records := min(max(windowsPerSubmit*c.cfg.Submit.MaxInFlight/len(ids), leastWindow), mostWindow)
-		p.window = intake.NewWindow(p.ledger.Start(), records, max(windowBytes/len(ids), leastWindowBytes))
+		p.window = intake.NewWindow(p.ledger.Start(), mostWindow, max(windowBytes/len(ids), leastWindowBytes))
 		p.intake = intake.NewPartition(intake.Config{
 			Source: p.fetcher, Window: p.window, Pool: c.pool, Ordering: c.cfg.Ordering,
-			Open: func(rec kafkaio.Record) intake.Work { return c.open(p.ledger, rec) },
+			Ready: min(max(readyPerSubmit*c.cfg.Submit.MaxInFlight/len(ids), leastReady), mostReady),
+			Open:  func(rec kafkaio.Record) intake.Work { return c.open(p.ledger, rec) },
 		})
 	}
 	return parts

@@ -19,6 +19,7 @@ func (c *Connector) status() telemetry.Status {
 		StartedAt:  telemetry.Time(c.started),
 		Held:       []telemetry.Held{},
 		Caps:       []telemetry.Cap{},
+		Waiting:    []telemetry.Waiting{},
 		Partitions: c.owned.status(),
 	}
 	if c.listener != nil {
@@ -30,6 +31,11 @@ func (c *Connector) status() telemetry.Status {
 	if !c.cfg.Roles.Intake {
 		return s
 	}
+	s.InFlight = c.submitter.InFlight()
+	for what, count := range c.pool.Waiting() {
+		s.Waiting = append(s.Waiting, telemetry.Waiting{For: what, Count: count})
+	}
+	slices.SortFunc(s.Waiting, func(a, b telemetry.Waiting) int { return strings.Compare(a.For, b.For) })
 	for _, o := range c.submitter.Outcomes() {
 		s.Outcomes = append(s.Outcomes, telemetry.Outcome{Status: string(o.Status), Reason: telemetry.Text(o.Reason), Count: o.Number})
 	}

@@ -47,6 +47,7 @@ const (
 	IPNotAllowed        Reason = "ip_not_allowed"
 	RateLimited         Reason = "rate_limited"
 	CapReached          Reason = "cap_reached"
+	Paused              Reason = "paused"
 )
 
 // Encoding is the alphabet that a text needs on the air.

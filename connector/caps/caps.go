@@ -101,27 +101,28 @@ func (c *Caps) SetShare(owned, total, journals int) {
 
 // Queue implements submit.Caps.
 func (c *Caps) Queue(recipients int) submit.Place {
-	return &place{caps: c, recipients: recipients, wake: make(chan struct{}, 1)}
+	return &place{caps: c, recipients: recipients, wake: submit.NewEvent()}
 }
 
 // place is that of one request.
 type place struct {
 	caps       *Caps
 	recipients int
-	wake       chan struct{} // of size 1: it may be its turn, it then looks for itself
+	wake       *submit.Event // it may be its turn, it then looks for itself
 
 	queued, reserved bool
 }
 
 // Reserve implements submit.Place. A request of more recipients than a cap, as
 // of a split that was begun under a higher one, never has its turn.
-func (p *place) Reserve() <-chan struct{} {
+func (p *place) Reserve() *submit.Event {
 	c := p.caps
 	if p.recipients > c.most {
 		return p.wake
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	wake := p.wake
 	if !p.queued && !p.reserved {
 		p.queued = true
 		c.queue = append(c.queue, p)
@@ -138,7 +139,7 @@ func (p *place) Reserve() <-chan struct{} {
 	if p.reserved {
 		return nil
 	}
-	return p.wake
+	return wake
 }
 
 // Confirm implements submit.Place.
@@ -210,10 +211,8 @@ func (c *Caps) nudge() {
 		c.waited = now
 		reached = reached || c.journal != nil && first.recipients > c.count.left(now)
 		if c.room(first.recipients) {
-			select {
-			case first.wake <- struct{}{}:
-			default:
-			}
+			first.wake.Happen()
+			first.wake = submit.NewEvent()
 		}
 	}
 	if reached != c.reached {

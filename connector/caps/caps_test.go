@@ -116,7 +116,7 @@ func (g *group) submit(ctx context.Context, member, recipients int) bool {
 	for {
 		for again := p.Reserve(); again != nil; again = p.Reserve() {
 			select {
-			case <-again:
+			case <-again.Done():
 			case <-ctx.Done():
 				return false
 			}

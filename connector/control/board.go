@@ -35,18 +35,18 @@ type state struct {
 	held    map[sms.Class]Hold
 	newer   bool                    // there is an order that only a newer program understands
 	cancels map[string]Cancellation // by key
-	changed chan struct{}           // closed when it was replaced
+	changed *submit.Event           // happens when it was replaced
 }
 
 // NewBoard returns an empty board.
 func NewBoard(log *slog.Logger) *Board {
 	b := &Board{log: log}
-	b.state.Store(&state{changed: make(chan struct{})})
+	b.state.Store(&state{changed: submit.NewEvent()})
 	return b
 }
 
 // Standing implements submit.Orders.
-func (b *Board) Standing(cmd *sms.Command) (submit.Order, <-chan struct{}) {
+func (b *Board) Standing(cmd *sms.Command) (submit.Order, *submit.Event) {
 	s := b.state.Load()
 	for _, c := range s.cancels {
 		if c.Fits(cmd) {
@@ -124,13 +124,13 @@ func (b *Board) take(rec *kafkaio.Record) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.state.Load()
-	next := &state{held: maps.Clone(old.held), newer: old.newer, cancels: maps.Clone(old.cancels), changed: make(chan struct{})}
+	next := &state{held: maps.Clone(old.held), newer: old.newer, cancels: maps.Clone(old.cancels), changed: submit.NewEvent()}
 	if next.held == nil {
 		next.held, next.cancels = make(map[sms.Class]Hold), make(map[string]Cancellation)
 	}
 	err := next.apply(rec)
 	b.state.Store(next)
-	close(old.changed)
+	old.changed.Happen()
 	return err
 }
 

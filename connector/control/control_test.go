@@ -73,7 +73,7 @@ func TestAClassIsHeldUntilItIsResumedAndWhoWaitsIsTold(t *testing.T) {
 	}
 	put(t, b, HoldRecord("t", sms.OTP, false, Author{By: "ops@host", Reason: "spring"}, noon))
 	select {
-	case <-changed:
+	case <-changed.Done():
 	default:
 		t.Error("who waits is not told")
 	}
@@ -153,7 +153,7 @@ func TestOrdersOfTheTopicStandBeforeCatchUpReturnsAndFollowAfterwards(t *testing
 	marketing := &sms.Command{Class: sms.Marketing, At: noon}
 	_, changed := board.Standing(marketing)
 	write(HoldRecord("orders", sms.Marketing, false, Author{By: "ops@host", Reason: "spring"}, noon))
-	<-changed
+	<-changed.Done()
 	if order, _ := board.Standing(marketing); order != submit.Proceed {
 		t.Errorf("order %d", order)
 	}

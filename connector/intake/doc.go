@@ -10,6 +10,8 @@
 //     of the back-pressure.
 //   - A lane is the queue of the records that must follow one another: those of
 //     one key, or of the whole partition, or none (Ordering).
+//   - Work that must wait says for what, and is put aside: it has no goroutine and no
+//     place in the pool until something wakes it. Its window alone bounds that.
 //   - The pool bounds how many heads of lanes run at once in the process. A lane
 //     that waits for its retry blocks nobody but its own followers.
 package intake

@@ -33,6 +33,13 @@ func (s *source) Next(ctx context.Context) ([]kafkaio.Record, error) {
 
 func (s *source) Position() int64 { return s.position }
 
+// workFunc is work that waits for nothing.
+type workFunc func(ctx context.Context) error
+
+func (f workFunc) Do(ctx context.Context) (*Wait, error) { return nil, f(ctx) }
+
+func (workFunc) Drop() {}
+
 func keyed(n, keys int) []kafkaio.Record {
 	records := make([]kafkaio.Record, n)
 	for i := range records {
@@ -48,14 +55,14 @@ func trial(t *testing.T, ordering Ordering, limit int, records []kafkaio.Record,
 	var begun []int64
 	w := NewWindow(0, 64, 1<<20)
 	p := NewPartition(Config{
-		Source: &source{batches: [][]kafkaio.Record{records}}, Window: w, Pool: NewPool(limit), Ordering: ordering,
+		Source: &source{batches: [][]kafkaio.Record{records}}, Window: w, Pool: NewPool(limit), Ordering: ordering, Ready: 1 << 20,
 		Open: func(rec kafkaio.Record) Work {
-			return func(context.Context) error {
+			return workFunc(func(context.Context) error {
 				mu.Lock()
 				begun = append(begun, rec.Offset)
 				mu.Unlock()
 				return work(rec)
-			}
+			})
 		},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -126,9 +133,9 @@ func TestASlowKeyHoldsBackOnlyItselfAndAtMostOneWindow(t *testing.T) {
 		done := 0
 		w := NewWindow(0, 64, 1<<20)
 		p := NewPartition(Config{
-			Source: &source{batches: [][]kafkaio.Record{records}}, Window: w, Pool: NewPool(10), Ordering: ByKey,
+			Source: &source{batches: [][]kafkaio.Record{records}}, Window: w, Pool: NewPool(10), Ordering: ByKey, Ready: 1 << 20,
 			Open: func(rec kafkaio.Record) Work {
-				return func(ctx context.Context) error {
+				return workFunc(func(ctx context.Context) error {
 					if string(rec.Key) == "0" {
 						<-ctx.Done()
 						return ctx.Err()
@@ -137,7 +144,7 @@ func TestASlowKeyHoldsBackOnlyItselfAndAtMostOneWindow(t *testing.T) {
 					done++
 					mu.Unlock()
 					return nil
-				}
+				})
 			},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -161,15 +168,15 @@ func TestAWorkThatFailsIsNotCommittedAndEndsThePartition(t *testing.T) {
 		w := NewWindow(0, 64, 1<<20)
 		var followers []int64
 		p := NewPartition(Config{
-			Source: &source{batches: [][]kafkaio.Record{keyed(30, 1)}}, Window: w, Pool: NewPool(4), Ordering: ByKey,
+			Source: &source{batches: [][]kafkaio.Record{keyed(30, 1)}}, Window: w, Pool: NewPool(4), Ordering: ByKey, Ready: 1 << 20,
 			Open: func(rec kafkaio.Record) Work {
-				return func(context.Context) error {
+				return workFunc(func(context.Context) error {
 					followers = append(followers, rec.Offset)
 					if rec.Offset == 7 {
 						return undecided
 					}
 					return nil
-				}
+				})
 			},
 		})
 		if err := p.Run(t.Context()); !errors.Is(err, undecided) {
@@ -185,9 +192,9 @@ func TestAPanicIsAnErrorOfItsPartitionOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPartition(Config{
-			Source: &source{batches: [][]kafkaio.Record{keyed(1, 1)}}, Window: NewWindow(0, 64, 1<<20), Pool: NewPool(4), Ordering: ByKey,
+			Source: &source{batches: [][]kafkaio.Record{keyed(1, 1)}}, Window: NewWindow(0, 64, 1<<20), Pool: NewPool(4), Ordering: ByKey, Ready: 1 << 20,
 			Open: func(kafkaio.Record) Work {
-				return func(context.Context) error { panic("bug") }
+				return workFunc(func(context.Context) error { panic("bug") })
 			},
 		})
 		if err := p.Run(t.Context()); err == nil {
@@ -202,12 +209,12 @@ func TestStoppingWaitsForWhatWasBegun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w := NewWindow(0, 64, 1<<20)
 		p := NewPartition(Config{
-			Source: &source{batches: [][]kafkaio.Record{keyed(40, 40)}}, Window: w, Pool: NewPool(5), Ordering: ByKey,
+			Source: &source{batches: [][]kafkaio.Record{keyed(40, 40)}}, Window: w, Pool: NewPool(5), Ordering: ByKey, Ready: 1 << 20,
 			Open: func(kafkaio.Record) Work {
-				return func(context.Context) error { // goes on after the stop, as an unanswered submit does
+				return workFunc(func(context.Context) error { // goes on after the stop, as an unanswered submit does
 					time.Sleep(time.Minute)
 					return nil
-				}
+				})
 			},
 		})
 		go func() {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -12,6 +13,7 @@ type Pool struct {
 	begun atomic.Int64
 
 	mu      sync.Mutex
+	waiting map[string]int // parked records, by what they wait for
 	limit   int
 	running int
 	first   *item // heads of lanes that wait for a place, oldest first
@@ -26,11 +28,36 @@ type item struct {
 	work      Work
 	follower  *item // the next of the same lane
 	behind    *item // the next that waits for a place in the pool
+	begun     bool
+}
+
+// drop gives back what the work of an item that was begun still holds.
+func (it *item) drop() {
+	if it.begun {
+		it.work.Drop()
+	}
 }
 
 // NewPool returns a pool that works on at most limit records at once.
 func NewPool(limit int) *Pool {
-	return &Pool{limit: limit}
+	return &Pool{limit: limit, waiting: make(map[string]int)}
+}
+
+// Waiting counts the records that wait, by what for. They have no place in the
+// pool.
+func (p *Pool) Waiting() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.waiting)
+}
+
+// countWaiting counts one record more or less.
+func (p *Pool) countWaiting(what string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting[what] += n; p.waiting[what] == 0 {
+		delete(p.waiting, what)
+	}
 }
 
 // Running is how many records are being worked on.

@@ -9,6 +9,9 @@ import (
 // committed yet, in the order of their offsets. Records finish in any order; the
 // watermark moves over finished ones only, so a commit never passes an
 // unfinished record. Offsets may have gaps (compacted or aborted records).
+//
+// A finished record above the watermark costs next to nothing, so that many may
+// pass one that waits.
 type Window struct {
 	maxRecords int
 	maxBytes   int
@@ -18,10 +21,17 @@ type Window struct {
 	head    int           // index of the oldest entry
 	count   int           // entries in the ring
 	base    uint64        // sequence number of the oldest entry
-	bytes   int           // of all entries
+	bytes   int           // what all entries cost
 	next    int64         // the offset after the last record or gap that was seen
-	room    chan struct{} // signalled when an entry leaves, so that Full may be asked again
+	room    chan struct{} // signalled when an entry is finished, so that full may be asked again
 }
+
+// What a record costs in memory beside its own bytes, measured with commands that
+// are paused, and once it is finished.
+const (
+	waitingCost  = 4 << 10
+	finishedCost = 64
+)
 
 type entry struct {
 	offset int64
@@ -31,8 +41,8 @@ type entry struct {
 }
 
 // NewWindow returns an empty window whose first record will be at start or
-// later. It is full at maxRecords, or at maxBytes of keys and values; a single
-// record larger than that still passes when it is alone.
+// later. It is full at maxRecords, or when they would cost more than maxBytes of
+// memory; a single record larger than that still passes when it is alone.
 func NewWindow(start int64, maxRecords, maxBytes int) *Window {
 	return &Window{
 		maxRecords: maxRecords,
@@ -53,7 +63,7 @@ func (w *Window) Add(offset int64, size int, at time.Time) uint64 {
 	}
 	w.entries[(w.head+w.count)%len(w.entries)] = entry{offset: offset, size: size, at: at}
 	w.count++
-	w.bytes += size
+	w.bytes += size + waitingCost
 	w.next = offset + 1
 	return w.base + uint64(w.count) - 1
 }
@@ -70,20 +80,18 @@ func (w *Window) Advance(next int64) {
 func (w *Window) Finish(seq uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.entries[(w.head+int(seq-w.base))%len(w.entries)].done = true
-	left := false
+	e := &w.entries[(w.head+int(seq-w.base))%len(w.entries)]
+	e.done = true
+	w.bytes -= e.size + waitingCost - finishedCost
 	for w.count > 0 && w.entries[w.head].done {
-		w.bytes -= w.entries[w.head].size
+		w.bytes -= finishedCost
 		w.head = (w.head + 1) % len(w.entries)
 		w.count--
 		w.base++
-		left = true
 	}
-	if left {
-		select {
-		case w.room <- struct{}{}:
-		default:
-		}
+	select {
+	case w.room <- struct{}{}:
+	default:
 	}
 }
 
@@ -120,7 +128,7 @@ func (w *Window) Pending() int {
 func (w *Window) full(size int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.count > 0 && (w.count >= w.maxRecords || w.bytes+size > w.maxBytes)
+	return w.count > 0 && (w.count >= w.maxRecords || w.bytes+size+waitingCost > w.maxBytes)
 }
 
 func (w *Window) grow() {

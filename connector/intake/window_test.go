@@ -49,13 +49,13 @@ func TestWatermarkNeverPassesAnUnfinishedRecord(t *testing.T) {
 
 func TestWindowIsFullByRecordsOrBytesButPassesALoneGiant(t *testing.T) {
 	t.Parallel()
-	w := NewWindow(0, 2, 100)
-	if w.full(5000) {
+	w := NewWindow(0, 2, 100+2*waitingCost)
+	if w.full(1 << 20) {
 		t.Fatal("a lone record must pass however large it is")
 	}
 	a := w.Add(0, 60, time.Time{})
 	if w.full(40) {
-		t.Fatal("100 bytes fit")
+		t.Fatal("100 bytes of two records fit")
 	}
 	if !w.full(41) {
 		t.Fatal("101 bytes do not fit")
@@ -71,6 +71,21 @@ func TestWindowIsFullByRecordsOrBytesButPassesALoneGiant(t *testing.T) {
 	w.Finish(a)
 	if w.full(0) || w.Watermark() != 2 {
 		t.Fatalf("the window is empty, watermark %d", w.Watermark())
+	}
+}
+
+func TestWhatIsFinishedCostsNextToNothingBehindWhatWaits(t *testing.T) {
+	t.Parallel()
+	w := NewWindow(0, 1<<16, 1<<20)
+	w.Add(0, 300, time.Time{})
+	for i := range int64(10_000) {
+		if w.full(300) {
+			t.Fatalf("full after %d finished records", i)
+		}
+		w.Finish(w.Add(i+1, 300, time.Time{}))
+	}
+	if w.Watermark() != 0 {
+		t.Errorf("watermark %d passed the record that waits", w.Watermark())
 	}
 }
 

@@ -46,7 +46,7 @@ func BenchmarkSubmit(b *testing.B) {
 	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
-		if r, err := s.Submit(ctx, ctx, cmd, History{}, nullGuard{}); err != nil || r.Status != sms.Accepted {
+		if r, err := carry(ctx, ctx, s, cmd, History{}, nullGuard{}); err != nil || r.Status != sms.Accepted {
 			b.Fatal(r.Status, err)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 type fakeCaps struct {
 	mu      sync.Mutex
 	room    int
-	more    chan struct{} // closed when there may be room
+	more    *Event // there may be room
 	confirm func() (bool, error)
 
 	queued, reserved int
@@ -29,7 +29,7 @@ type fakePlace struct {
 	queued, reserved bool
 }
 
-func (p *fakePlace) Reserve() <-chan struct{} {
+func (p *fakePlace) Reserve() *Event {
 	p.caps.mu.Lock()
 	defer p.caps.mu.Unlock()
 	if p.n > p.caps.room {
@@ -86,13 +86,13 @@ func TestACommandWaitsForTheCapUntilSomethingEndsIt(t *testing.T) {
 		after   time.Duration
 	}{
 		"nothing":   {func(*lab, *fakeCaps, *board) {}, sms.Expired, sms.CapReached, 0, 5 * time.Minute},
-		"room":      {func(_ *lab, c *fakeCaps, _ *board) { c.room = 10; close(c.more) }, sms.Accepted, "", 1, time.Minute},
+		"room":      {func(_ *lab, c *fakeCaps, _ *board) { c.room = 10; c.more.Happen() }, sms.Accepted, "", 1, time.Minute},
 		"a cancel":  {func(_ *lab, _ *fakeCaps, b *board) { b.now(Cancel) }, sms.Cancelled, sms.CancelledReason, 0, time.Minute},
 		"a release": {func(_ *lab, c *fakeCaps, b *board) { c.room = 10; b.now(Proceed) }, sms.Accepted, "", 1, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				caps := &fakeCaps{more: make(chan struct{})}
+				caps := &fakeCaps{more: NewEvent()}
 				orders := newOrder(Proceed)
 				l := newLab(t, accepts, healthy, func(c *Config) { c.Caps, c.Orders = caps, orders })
 				time.AfterFunc(time.Minute, func() {
@@ -131,7 +131,7 @@ func TestWhatDoesNotGoGivesItsPlaceBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				caps := &fakeCaps{room: 100, more: make(chan struct{})}
+				caps := &fakeCaps{room: 100, more: NewEvent()}
 				l := newLab(t, accepts, healthy, func(c *Config) { c.Caps = caps })
 				c.change(l, caps)
 				_, err := l.Submit(t.Context(), t.Context(), command(3), History{}, l.guard)
@@ -148,7 +148,7 @@ func TestWhatDoesNotGoGivesItsPlaceBack(t *testing.T) {
 
 func TestWhoeverIsHeldByAnOperatorLeavesTheQueueOfTheCap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		caps := &fakeCaps{more: make(chan struct{})}
+		caps := &fakeCaps{more: NewEvent()}
 		orders := newOrder(Proceed)
 		l := newLab(t, accepts, healthy, func(c *Config) { c.Caps, c.Orders = caps, orders })
 		l.another()
@@ -169,7 +169,7 @@ func TestTheLineTellsACapUnlessSomethingIsWrongWithIt(t *testing.T) {
 		began := time.Now()
 		_, moved := l.line.Watch()
 		l.line.Cap(true)
-		<-moved
+		<-moved.Done()
 		if state := l.line.State(); state != (State{Line: sms.LineHeld, Reason: sms.CapReached, Since: began}) {
 			t.Errorf("told %+v", state)
 		}
@@ -188,7 +188,7 @@ func TestTheLineTellsACapUnlessSomethingIsWrongWithIt(t *testing.T) {
 		}
 		_, moved = l.line.Watch()
 		l.line.Cap(false)
-		<-moved
+		<-moved.Done()
 		if state := l.line.State(); state.Line != sms.LineOpen {
 			t.Errorf("told %+v", state)
 		}

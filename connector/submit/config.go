@@ -42,9 +42,9 @@ type Config struct {
 
 // Orders are what operators have told to hold or to cancel.
 type Orders interface {
-	// Standing is what stands for a command now, and a channel that is closed when
-	// that may have changed. It is asked before every request, and must be quick.
-	Standing(cmd *sms.Command) (Order, <-chan struct{})
+	// Standing is what stands for a command now, and the next time that this may
+	// change. It is asked before every request, and must be quick.
+	Standing(cmd *sms.Command) (Order, *Event)
 }
 
 // Order of an operator about a command.
@@ -68,9 +68,9 @@ type Caps interface {
 // Place is a request's place before the caps. It is for one goroutine.
 type Place interface {
 	// Reserve returns nil when there is room for the request, which is then kept for
-	// it. Else the request waits behind earlier ones, and the channel says when to
-	// ask again.
-	Reserve() <-chan struct{}
+	// it. Else the request waits behind earlier ones, until that is to be asked
+	// again.
+	Reserve() *Event
 	// Confirm reports whether the room is there in the whole group, and ends the
 	// reservation. It is asked between a durable intent and its request: from then
 	// on the intent is what counts.

@@ -2,8 +2,11 @@
 // submits with retry, and adds up what came of the parts.
 //
 //	plan.go     what a command asks for: recipients, text, validity, parts
-//	submit.go   the flow of a command
-//	part.go     the flow of a part: line, rate, guard, slot, submit, again
+//	submit.go   what submits
+//	run.go      the flow of a command, in steps between which it may wait
+//	part.go     the flow of a part: rate, line, guard, slot, submit, again
+//	reach.go    what a part waits for before an attempt
+//	event.go    what wakes it
 //	doubt.go    what an attempt leaves that may have been carried out
 //	judge.go    what an answer or a failure means for the part and for the line
 //	result.go   what the parts together mean for the command
@@ -11,7 +14,7 @@
 //	recent.go   which of the last submits were doubtful
 //	probe.go    how a held line finds out that it may open
 //	rate.go     recipients a second
-//	wait.go     waits that the validity ends
+//	wait.go     short waits within an attempt, which the validity ends
 //	guard.go    what the flow needs of its neighbours
 //	config.go   settings; metrics.go, trace.go: what is told of it
 //

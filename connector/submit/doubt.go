@@ -8,7 +8,7 @@ const mostDoubts = 2
 
 // resume takes up what earlier owners left. A range that does not fit the
 // recipients names nobody whom it would be safe to submit to.
-func (j *journey) resume(p *Part, fits bool) {
+func (j *partRun) resume(p *Part, fits bool) {
 	j.outcome = sms.Submission{
 		Part: j.number, First: p.First, Last: p.Last,
 		Recipients: len(j.mobiles), Attempts: p.Attempts,
@@ -33,7 +33,7 @@ func (j *journey) resume(p *Part, fits bool) {
 
 // decided reports whether nothing remains to be done: there is an outcome, and
 // it is not one that may still be bettered by submitting once more.
-func (j *journey) decided() bool {
+func (j *partRun) decided() bool {
 	if j.outcome.Status == "" {
 		return false
 	}
@@ -43,7 +43,7 @@ func (j *journey) decided() bool {
 
 // end gives the part an outcome without a further attempt. One that may have
 // been carried out stays unknown.
-func (j *journey) end(status sms.Status, reason sms.Reason) {
+func (j *partRun) end(status sms.Status, reason sms.Reason) {
 	if j.doubts > 0 {
 		j.doubts = mostDoubts
 		return

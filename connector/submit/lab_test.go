@@ -105,6 +105,35 @@ func (l *lab) submittedAt() []time.Duration {
 	return slices.Clone(l.at)
 }
 
+// carry brings a command to its result, waiting wherever it must.
+func carry(ctx, work context.Context, s *Submitter, cmd *sms.Command, history History, guard Guard) (*sms.Result, error) {
+	r := s.Begin(work, cmd, history, guard)
+	for {
+		result, wait, err := r.Step(ctx, work)
+		if wait == nil {
+			return result, err
+		}
+		woken := make(chan struct{}, len(wait.On)) // each calls once
+		for _, e := range wait.On {
+			defer e.Notify(func() { woken <- struct{}{} })()
+		}
+		timer := time.NewTimer(time.Until(wait.Until))
+		select {
+		case <-woken:
+		case <-timer.C:
+		case <-ctx.Done():
+			r.Drop()
+			return nil, context.Cause(ctx)
+		}
+		timer.Stop()
+	}
+}
+
+// Submit is what the tests are about: the whole way of a command.
+func (l *lab) Submit(ctx, work context.Context, cmd *sms.Command, history History, guard Guard) (*sms.Result, error) {
+	return carry(ctx, work, l.Submitter, cmd, history, guard)
+}
+
 // must submits with lifetimes that do not end.
 func (l *lab) must(t *testing.T, cmd *sms.Command) *sms.Result {
 	t.Helper()

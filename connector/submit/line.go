@@ -58,7 +58,7 @@ type Line struct {
 	floor    float64       // lowest balance seen in a hold for want of money
 	pause    time.Duration // before the next probe
 	patience time.Duration // with a line that nothing can prove
-	moved    chan struct{} // closed when anything above changed that somebody waits for; nil when nobody does
+	moved    *Event        // happens when anything above changed that somebody waits for; nil when nobody does
 	holds    chan struct{} // tells Run of a hold; one is enough, it then looks for itself
 }
 
@@ -109,26 +109,9 @@ func NewLine(c LineConfig) (*Line, error) {
 	}, nil
 }
 
-// Wait returns when a submit could begin, or with the cause of ctx's end. It
-// does not wait for the state to be open: a line held for ambiguity opens only
-// by the success of a submit.
-func (l *Line) Wait(ctx context.Context) error {
-	for {
-		moved := l.closed()
-		if moved == nil {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// closed returns nil when a submit may begin, else a channel to wait on before
-// asking again.
-func (l *Line) closed() <-chan struct{} {
+// closed returns nil when a submit may begin, else what to wait for before asking
+// again.
+func (l *Line) closed() *Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.entered < l.limit {
@@ -137,10 +120,10 @@ func (l *Line) closed() <-chan struct{} {
 	return l.movement()
 }
 
-// movement returns the channel that the next change closes. mu is held.
-func (l *Line) movement() <-chan struct{} {
+// movement returns the next change. mu is held.
+func (l *Line) movement() *Event {
 	if l.moved == nil {
-		l.moved = make(chan struct{})
+		l.moved = NewEvent()
 	}
 	return l.moved
 }
@@ -148,7 +131,7 @@ func (l *Line) movement() <-chan struct{} {
 // announce wakes everyone who waits. mu is held.
 func (l *Line) announce() {
 	if l.moved != nil {
-		close(l.moved)
+		l.moved.Happen()
 		l.moved = nil
 	}
 }

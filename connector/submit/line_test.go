@@ -192,8 +192,14 @@ func TestHeldLineOpensByWhatTheBalanceProves(t *testing.T) {
 				l.line.leave(&ticket, verdict{signal: refused, cause: test.cause, reason: sms.ProviderError})
 				ctx, cancel := context.WithTimeout(t.Context(), unprovenFirst-time.Second)
 				defer cancel()
-				err := l.line.Wait(ctx)
-				if opened := err == nil; opened != (test.opens > 0) || opened && time.Since(l.start) > test.opens {
+				moved := l.line.closed()
+				for ; moved != nil && ctx.Err() == nil; moved = l.line.closed() {
+					select {
+					case <-moved.Done():
+					case <-ctx.Done():
+					}
+				}
+				if opened := moved == nil; opened != (test.opens > 0) || opened && time.Since(l.start) > test.opens {
 					t.Errorf("open: %v after %s, want %s (0: never)", opened, time.Since(l.start), test.opens)
 				}
 			})
@@ -382,7 +388,7 @@ func TestChangesOfTheLineAreTold(t *testing.T) {
 					seen = append(seen, state)
 				}
 				select {
-				case <-changed:
+				case <-changed.Done():
 				case <-ctx.Done():
 					return
 				}

@@ -13,12 +13,12 @@ import (
 type board struct {
 	mu      sync.Mutex
 	order   Order
-	changed chan struct{}
+	changed *Event
 }
 
-func newOrder(o Order) *board { return &board{order: o, changed: make(chan struct{})} }
+func newOrder(o Order) *board { return &board{order: o, changed: NewEvent()} }
 
-func (b *board) Standing(*sms.Command) (Order, <-chan struct{}) {
+func (b *board) Standing(*sms.Command) (Order, *Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.order, b.changed
@@ -28,8 +28,8 @@ func (b *board) now(o Order) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.order = o
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.changed.Happen()
+	b.changed = NewEvent()
 }
 
 func under(b *board) func(*Config) { return func(c *Config) { c.Orders = b } }

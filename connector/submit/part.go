@@ -16,8 +16,8 @@ import (
 // told, and nothing else may be told in its place.
 var errNotDurable = errors.New("verdict is not durable")
 
-// journey is one part on its way.
-type journey struct {
+// partRun is one part on its way.
+type partRun struct {
 	*Submitter
 	cmd     *sms.Command
 	plan    *plan
@@ -33,19 +33,23 @@ type journey struct {
 	paid    bool       // the rate, for the next attempt
 	place   Place      // before the caps; nil where there are none
 	backoff *backoff.ExponentialBackOff
+
+	notBefore time.Time  // the next attempt
+	resting   sms.Reason // why not
 }
 
-// travel brings the part to its outcome. An error means that it has none.
+// step brings the part to its outcome, or to where it must wait. An error means
+// that it has none.
 //
 // ctx bounds what is not submitted yet, work what is.
-func (j *journey) travel(ctx, work context.Context) (sms.Submission, error) {
-	for {
-		if j.decided() {
-			return j.outcome, nil
+func (j *partRun) step(ctx, work context.Context) (*Wait, error) {
+	for !j.decided() {
+		wait, err := j.ready(ctx)
+		if wait != nil {
+			return wait, nil
 		}
-		v, err := j.attempt(ctx, work)
-		if err == nil && (v.fate == unsent || v.fate == inDoubt) && !j.decided() {
-			err = j.rest(ctx, v)
+		if err == nil {
+			err = j.once(ctx, work)
 		}
 		switch {
 		case err == nil:
@@ -54,30 +58,37 @@ func (j *journey) travel(ctx, work context.Context) (sms.Submission, error) {
 		case errors.Is(err, errCancelled):
 			j.end(sms.Cancelled, sms.CancelledReason)
 		case errors.Is(err, errNotDurable), j.doubts == 0:
-			return sms.Submission{}, err
+			return nil, err
 		default:
 			// The second attempt will not be made, and what the first left is an
 			// outcome too.
-			return j.outcome, nil
+			return nil, nil
 		}
 	}
+	return nil, nil
 }
 
-func (j *journey) lastReason(otherwise sms.Reason) sms.Reason {
+// once makes one attempt, and says what comes before the next.
+func (j *partRun) once(ctx, work context.Context) error {
+	v, err := j.attempt(ctx, work)
+	if err != nil || v.fate != unsent && v.fate != inDoubt || j.decided() {
+		return err
+	}
+	return j.rest(ctx, v)
+}
+
+func (j *partRun) lastReason(otherwise sms.Reason) sms.Reason {
 	if j.last == "" {
 		return otherwise
 	}
 	return j.last
 }
 
-// attempt submits the part once, if line, rate, guard and slots let it. What it
+// attempt submits the part once, if rate, line, guard and slots let it. What it
 // takes it gives back in reverse: the slot only when the outcome is durable, as
 // a slot stands for what a crash can leave in doubt.
-func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
+func (j *partRun) attempt(ctx, work context.Context) (verdict, error) {
 	defer j.leave()
-	if err := j.reachLine(ctx); err != nil {
-		return verdict{}, err
-	}
 	if err := enterGate(ctx, j.credits, j.plan.expires); err != nil {
 		return verdict{}, err
 	}
@@ -124,7 +135,7 @@ func (j *journey) attempt(ctx, work context.Context) (verdict, error) {
 
 // post makes the request, if the permission to make it still stands when the
 // connection does.
-func (j *journey) post(work context.Context, still func() bool) verdict {
+func (j *partRun) post(work context.Context, still func() bool) verdict {
 	start := time.Now()
 	request := provider.Request{
 		Content: j.plan.text.Content, Sign: j.plan.text.Sign, Extension: j.cmd.Extension, Mobiles: j.mobiles,
@@ -167,7 +178,7 @@ func (j *journey) post(work context.Context, still func() bool) verdict {
 }
 
 // close makes the verdict durable and takes it into the part's outcome.
-func (j *journey) close(work context.Context, permit Permit, v verdict, trial bool) error {
+func (j *partRun) close(work context.Context, permit Permit, v verdict, trial bool) error {
 	switch {
 	case v.fate == inDoubt, v.fate == settled && j.doubts == 0, betters(v):
 		return j.done(work, permit, v)
@@ -186,7 +197,7 @@ func (j *journey) close(work context.Context, permit Permit, v verdict, trial bo
 	return release(work, permit, nil)
 }
 
-func (j *journey) done(work context.Context, permit Permit, v verdict) error {
+func (j *partRun) done(work context.Context, permit Permit, v verdict) error {
 	j.outcome.Status, j.outcome.Reason = v.status, v.reason
 	j.outcome.PossibleDuplicate = j.doubts > 0
 	if v.fate == inDoubt {
@@ -196,7 +207,7 @@ func (j *journey) done(work context.Context, permit Permit, v verdict) error {
 }
 
 // record makes the part's outcome as it is now durable.
-func (j *journey) record(work context.Context, permit Permit) error {
+func (j *partRun) record(work context.Context, permit Permit) error {
 	if err := permit.Done(work, j.outcome); err != nil {
 		return fmt.Errorf("%w: %w", errNotDurable, err)
 	}
@@ -212,8 +223,9 @@ func release(work context.Context, permit Permit, cause error) error {
 	return cause
 }
 
-// rest waits before the next attempt, or gives the part up.
-func (j *journey) rest(ctx context.Context, v verdict) error {
+// rest says when the next attempt may be made, or gives the part up: an answer now
+// is worth more than the same answer when the validity ends.
+func (j *partRun) rest(ctx context.Context, v verdict) error {
 	if j.config.Retry.MaxAttempts > 0 && j.tries >= j.config.Retry.MaxAttempts {
 		j.end(sms.Failed, v.reason)
 		return nil
@@ -221,10 +233,14 @@ func (j *journey) rest(ctx context.Context, v verdict) error {
 	if j.backoff == nil {
 		j.backoff = j.config.Retry.backoff()
 	}
-	wait := min(j.backoff.NextBackOff(), j.config.Retry.Max)
-	err := pause(ctx, max(wait, v.after), j.plan.expires)
-	if err == nil {
-		j.metrics.retried(ctx, v.fate)
+	wait := max(min(j.backoff.NextBackOff(), j.config.Retry.Max), v.after)
+	j.notBefore, j.resting = time.Now().Add(wait), forBackoff
+	if v.signal == busy {
+		j.resting = sms.RateLimited
 	}
-	return err
+	if !j.notBefore.Before(j.plan.expires) {
+		return errExpired
+	}
+	j.metrics.retried(ctx, v.fate)
+	return nil
 }

@@ -298,7 +298,7 @@ func TestSoftStopGivesUpWhatHasNotLeftAndFinishesWhatHas(t *testing.T) {
 				time.AfterFunc(time.Second, func() { cancel(stop) })
 				r, err := l.Submit(soft, t.Context(), command(1), History{}, l.guard)
 				if test.status == "" && !errors.Is(err, stop) {
-					t.Errorf("got %s and error %v, want the cause of the stop", r.Status, err)
+					t.Errorf("got %v and error %v, want the cause of the stop", r, err)
 				}
 				if test.status != "" && (err != nil || r.Status != test.status) {
 					t.Errorf("got %s and error %v, want %s", r.Status, err, test.status)
@@ -334,6 +334,18 @@ func TestNoPartIsBegunAfterTheSoftStopAndTheNextOwnerSubmitsTheRest(t *testing.T
 		r, err := l.Submit(t.Context(), t.Context(), command(60), left, l.guard)
 		if err != nil || r.Status != sms.Accepted || r.Accepted != 60 || l.posts() != 60 {
 			t.Errorf("got %s of %d with %d requests, error %v", r.Status, r.Accepted, l.posts(), err)
+		}
+	})
+}
+
+func TestACommandThatIsStoppedWithItsLastPartUnderWayIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, slowly(accepts), healthy, nil)
+		soft, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r, err := l.Submit(soft, t.Context(), command(3), History{}, l.guard)
+		if err != nil || r.Status != sms.Accepted || r.Accepted != 3 {
+			t.Errorf("got %v, error %v", r, err)
 		}
 	})
 }

@@ -2,47 +2,73 @@ package submit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"smsbridge/codec/sms"
 )
 
-// reachLine waits until the operator, the line and the caps let it through.
-func (j *journey) reachLine(ctx context.Context) error {
-	for {
-		if err := j.mayStillPost(ctx); err != nil {
-			return err
-		}
-		order, changed := j.order()
-		moved := j.config.Line.closed()
-		switch {
-		case order == Cancel:
-			return errCancelled
-		case order == Hold:
-			moved = nil // the line is not what it waits for
-			j.leave()
-		case moved != nil:
-			j.leave()
-		case j.place == nil:
-			return nil
-		default:
-			if moved = j.place.Reserve(); moved == nil {
-				return nil
-			}
-			j.last = sms.CapReached
-		}
-		if reason := j.config.Line.State().Reason; reason != "" {
-			j.last = reason
-		}
-		if err := await(ctx, moved, changed, j.plan.expires); err != nil {
-			return err
-		}
+// What a command can wait for beside the reasons that a result may have.
+const (
+	forBackoff   sms.Reason = "backoff"   // before it is tried again
+	forReopening sms.Reason = "reopening" // of the line, which begins with few
+)
+
+// ready returns nil when an attempt may begin now, else what the part waits for.
+func (j *partRun) ready(ctx context.Context) (*Wait, error) {
+	if err := j.mayStillPost(ctx); err != nil {
+		return nil, err
 	}
+	order, changed := j.order()
+	switch {
+	case order == Cancel:
+		return nil, errCancelled
+	case order == Hold:
+		j.last = sms.Paused
+		return j.waitFor(sms.Paused, j.plan.expires, changed), nil
+	case time.Now().Before(j.notBefore):
+		return j.waitFor(j.resting, j.notBefore, changed), nil
+	}
+	if moved := j.config.Line.closed(); moved != nil {
+		reason := j.config.Line.State().Reason
+		if reason == "" {
+			return j.waitFor(forReopening, j.plan.expires, moved, changed), nil
+		}
+		j.last = reason
+		return j.waitFor(reason, j.plan.expires, moved, changed), nil
+	}
+	if j.place == nil {
+		return nil, nil
+	}
+	if turn := j.place.Reserve(); turn != nil {
+		j.last = sms.CapReached
+		return &Wait{Until: j.plan.expires, On: events(turn, changed), For: sms.CapReached}, nil
+	}
+	return nil, nil
 }
 
-// order is what stands for the command now, and a channel that is closed when
-// that may have changed.
-func (j *journey) order() (Order, <-chan struct{}) {
+// waitFor gives up the place before the caps to those behind, who may have
+// nothing else to wait for.
+func (j *partRun) waitFor(what sms.Reason, until time.Time, on ...*Event) *Wait {
+	j.leave()
+	return &Wait{Until: earlier(until, j.plan.expires), On: events(on...), For: what}
+}
+
+// events are those of them that there are.
+func events(on ...*Event) []*Event {
+	return slices.DeleteFunc(on, func(e *Event) bool { return e == nil })
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// order is what stands for the command now, and the next time that this may
+// change.
+func (j *partRun) order() (Order, *Event) {
 	if j.config.Orders == nil {
 		return Proceed, nil
 	}
@@ -50,13 +76,13 @@ func (j *journey) order() (Order, <-chan struct{}) {
 }
 
 // proceeds reports whether no operator has held or cancelled the command.
-func (j *journey) proceeds() bool {
+func (j *partRun) proceeds() bool {
 	order, _ := j.order()
 	return order == Proceed
 }
 
 // leave gives its place before the caps to those behind it.
-func (j *journey) leave() {
+func (j *partRun) leave() {
 	if j.place != nil {
 		j.place.Leave()
 	}
@@ -64,7 +90,7 @@ func (j *journey) leave() {
 
 // fits reports whether the caps still allow the request, now that its intent is
 // there for the whole group to see.
-func (j *journey) fits(ctx context.Context) (bool, error) {
+func (j *partRun) fits(ctx context.Context) (bool, error) {
 	if j.place == nil {
 		return true, nil
 	}
@@ -72,7 +98,7 @@ func (j *journey) fits(ctx context.Context) (bool, error) {
 }
 
 // pay waits for the rate, once for each request that is made.
-func (j *journey) pay(ctx context.Context) error {
+func (j *partRun) pay(ctx context.Context) error {
 	if j.paid {
 		return nil
 	}
@@ -84,7 +110,7 @@ func (j *journey) pay(ctx context.Context) error {
 }
 
 // mayStillPost fails when the time for it is over.
-func (j *journey) mayStillPost(ctx context.Context) error {
+func (j *partRun) mayStillPost(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -13,9 +13,8 @@ type State struct {
 	Since  time.Time
 }
 
-// Watch returns the state, and a channel that is closed when it may have
-// changed. Who looks late sees the latest state, not every one in between.
-func (l *Line) Watch() (State, <-chan struct{}) {
+// Watch returns the state, and the next time that it may have changed. Who looks late sees the latest state, not every one in between.
+func (l *Line) Watch() (State, *Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.told(), l.movement()

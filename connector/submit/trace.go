@@ -43,11 +43,11 @@ func Continue(ctx context.Context, t sms.Trace) context.Context {
 type span struct{ trace.Span }
 
 // start continues the trace that came with the command.
-func (t tracing) start(ctx context.Context, cmd *sms.Command) (context.Context, span) {
+func (t tracing) start(ctx context.Context, cmd *sms.Command) span {
 	if t.tracer == nil {
-		return ctx, span{}
+		return span{}
 	}
-	ctx, s := t.tracer.Start(Continue(ctx, cmd.Trace), "process "+cmd.Source.Topic,
+	_, s := t.tracer.Start(Continue(ctx, cmd.Trace), "process "+cmd.Source.Topic,
 		trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(
 			semconv.MessagingSystemKafka,
@@ -59,9 +59,17 @@ func (t tracing) start(ctx context.Context, cmd *sms.Command) (context.Context, 
 			semconv.MessagingConsumerGroupName(t.group),
 		))
 	if !s.IsRecording() {
-		return ctx, span{}
+		return span{}
 	}
-	return ctx, span{s}
+	return span{s}
+}
+
+// within makes the span the one of ctx.
+func (s span) within(ctx context.Context) context.Context {
+	if s.Span == nil {
+		return ctx
+	}
+	return trace.ContextWithSpan(ctx, s.Span)
 }
 
 // trace is what the result carries on: this span, or what came with the command.

@@ -33,22 +33,6 @@ func enterGate(ctx context.Context, gate chan struct{}, until time.Time) error {
 	}
 }
 
-// await waits for one of two channels to be closed; nil never is.
-func await(ctx context.Context, one, other <-chan struct{}, until time.Time) error {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-one:
-		return nil
-	case <-other:
-		return nil
-	case <-timer.C:
-		return errExpired
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // pause waits for d. If that would pass until, it does not begin to: an answer
 // now is worth more than the same answer later.
 func pause(ctx context.Context, d time.Duration, until time.Time) error {

@@ -106,10 +106,11 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		a.Status = func() Status {
 			return Status{
 				Version: "1.2.3", Instance: "i-1", Account: "shop", StartedAt: Time(at),
-				Line:    &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
-				Balance: &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
-				Caps:    []Cap{{Per: "day", Limit: 1000, Used: 12}},
-				Held:    []Held{{Class: "marketing", Since: Time(at), By: "ann", Reason: "wrong price"}},
+				Line:     &Line{State: "held", Reason: "insufficient_balance", Since: Time(at)},
+				Balance:  &Balance{Amount: "0.50", Unit: "messages", Level: "exhausted", At: Time(at)},
+				Caps:     []Cap{{Per: "day", Limit: 1000, Used: 12}},
+				InFlight: 7, Waiting: []Waiting{{"paused", 80}},
+				Held: []Held{{Class: "marketing", Since: Time(at), By: "ann", Reason: "wrong price"}},
 				Reports: &Reports{
 					Published:  &Delay{Reports: 3, P50: 4, P99: 2300},
 					Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}},
@@ -125,7 +126,7 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(got.(map[string]any), "at")
-	const text = `{"version":"1.2.3","instance":"i-1","account":"shop","started_at":"2026-03-03T21:06:07.089Z",
+	const text = `{"version":"1.2.3","instance":"i-1","account":"shop","started_at":"2026-03-03T21:06:07.089Z","in_flight":7,"waiting":[{"for":"paused","count":80}],
 		"line":{"state":"held","reason":"insufficient_balance","since":"2026-03-03T21:06:07.089Z"},
 		"balance":{"amount":"0.50","unit":"messages","level":"exhausted","at":"2026-03-03T21:06:07.089Z"},
 		"caps":[{"per":"day","limit":1000,"used":12}],

@@ -16,11 +16,21 @@ type Status struct {
 	Balance    *Balance    `json:"balance"`    // likewise
 	Caps       []Cap       `json:"caps"`       // of the whole group; none where none are configured
 	Held       []Held      `json:"held"`       // classes that an operator paused
+	InFlight   int         `json:"in_flight"`  // submits that the provider has not answered
+	Waiting    []Waiting   `json:"waiting"`    // commands that wait, by what for; they hold nothing meanwhile
 	Spool      *Spool      `json:"spool"`      // null: none is configured
 	Partitions []Partition `json:"partitions"` // those of the command topic that this process owns
 	Outcomes   []Outcome   `json:"outcomes"`   // results since the start
 	Problems   []Problem   `json:"problems"`   // the latest warnings and errors, latest first; the admin listener adds them
 	Reports    *Reports    `json:"reports"`    // null where none are correlated
+}
+
+// Waiting is how many fetched commands wait for one thing: a reason of results, such
+// as paused or cap_reached, or backoff before the next attempt, or reopening of the
+// line.
+type Waiting struct {
+	For   string `json:"for"`
+	Count int    `json:"count"`
 }
 
 // Outcome is how many results of one kind there were.
