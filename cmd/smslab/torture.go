@@ -35,10 +35,29 @@ func runTorture(ctx context.Context, args []string, out io.Writer) error {
 	fs.StringVar(&o.BrokerKill, "broker-kill", "", "shell command that kills broker {n}")
 	fs.StringVar(&o.BrokerStart, "broker-start", "", "shell command that starts broker {n} again")
 	fs.BoolVar(&o.ProviderFaults, "provider-faults", true, "lost, cut and wrong answers, 429, refused account")
+	alone(fs, &o)
 	fs.StringVar(&o.AdminBrokers, "admin-brokers", "", "brokers at which the lab itself may do everything; it then gives the connectors' user its rights")
 	fs.StringVar(&o.Dir, "logs", "", "folder for the logs; empty: a temporary one, kept only after a failure")
 	if err := parse(fs, args); err != nil {
 		return err
 	}
 	return torture.Run(ctx, out, o)
+}
+
+// alone are faults that are one record's, text's, key's, class's or partition's.
+func alone(fs *flag.FlagSet, o *torture.Options) {
+	for _, f := range []struct {
+		to         *int
+		name, does string
+	}{
+		{&o.Poisons, "poisons", "records with keys of 5 KB and 1 MB come, one of them unreadable"},
+		{&o.Unreadables, "unreadable-batches", "a batch comes that cannot be unpacked, and is given up by smsbridge skip"},
+		{&o.Deletions, "deletions", "records above the committed offset are deleted"},
+		{&o.Forbids, "forbidden-texts", "texts come for a while that a gateway answers by 403"},
+		{&o.Throttles, "throttled-keys", "the numbers of 60 keys of a partition are answered by 429 for a while"},
+		{&o.Pauses, "pauses", "marketing is paused and resumed"},
+		{&o.ListStops, "list-stops", "SIGTERM and start of a connector while lists of 60 parts are under way"},
+	} {
+		fs.IntVar(f.to, f.name, 0, f.does+", so many times")
+	}
 }

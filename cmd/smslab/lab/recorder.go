@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,17 +27,23 @@ type Recorder struct {
 	history  trial.History
 	read     map[string]map[int32]int64 // next offset by topic and partition
 	answered map[trial.Position]bool
+	gone     []span
 	dead     int
 	progress time.Time // of the last new answer
 	failed   error     // of a produce, which the lab cannot go on from
 }
+
+// largestBatch is the broker's own limit: what is just below it is what is hard to
+// tell of.
+const largestBatch = 1_048_588
 
 // Record begins. watch, which may be nil, sees every output as it comes.
 func Record(ctx context.Context, s *Stage, watch func(Output)) (*Recorder, error) {
 	r := &Recorder{stage: s, watch: watch, read: map[string]map[int32]int64{}, answered: map[trial.Position]bool{}, progress: time.Now()}
 	r.history.Connectors, r.history.MaxInFlight, r.history.Session = len(s.Connectors), s.InFlight, s.Session
 	var err error
-	if r.producer, err = s.Cluster.Client(kgo.DefaultProduceTopic(s.Topics.Commands()), kgo.ProducerLinger(0), kgo.MaxBufferedRecords(100_000)); err != nil {
+	if r.producer, err = s.Cluster.Client(kgo.DefaultProduceTopic(s.Topics.Commands()), kgo.ProducerLinger(0), kgo.MaxBufferedRecords(100_000),
+		kgo.ProducerBatchMaxBytes(largestBatch)); err != nil {
 		return nil, err
 	}
 	r.reader, err = s.Cluster.Client(kgo.ConsumeTopics(s.Topics.outputs()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -76,6 +83,7 @@ func (r *Recorder) Send(ctx context.Context, c trial.Command, value []byte) {
 			return
 		}
 		c.Position, c.At = trial.Position{Partition: record.Partition, Offset: record.Offset}, time.Now()
+		c.Gone = slices.ContainsFunc(r.gone, func(s span) bool { return s.holds(c.Position) })
 		r.history.Commands = append(r.history.Commands, c)
 	})
 }

@@ -92,7 +92,7 @@ func (r *Recorder) Settle(ctx context.Context, patience time.Duration) error {
 	for {
 		commands, answers, last := r.Progress()
 		lag, err := r.Lag(ctx)
-		if err == nil && answers >= commands && lag == 0 {
+		if err == nil && lag == 0 && r.unanswered() == 0 {
 			break
 		}
 		if last.Before(since) {

@@ -47,6 +47,8 @@ func (r *run) strike(ctx context.Context, rng *rand.Rand) error {
 			return r.freeze(ctx, c, between(session*12/10, session*2))
 		}),
 		r.schedule(r.Restarts, rng, r.restart),
+		r.schedule(r.Deletions, rng, r.delete),
+		r.schedule(r.ListStops, rng, r.stopLists),
 	)
 	if r.ProviderFaults {
 		faults = append(faults, r.providerFaults()...)

@@ -17,7 +17,7 @@ type order struct {
 	ID        string            `json:"id"`
 	To        []string          `json:"to"`
 	Text      string            `json:"text"`
-	Class     string            `json:"class"`
+	Class     string            `json:"class,omitempty"`
 	OnUnknown string            `json:"on_unknown,omitempty"`
 	ExpiresAt *time.Time        `json:"expires_at,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
@@ -38,7 +38,7 @@ func (r *run) produce(ctx context.Context, rng *rand.Rand) error {
 		for ; sent < due; sent++ {
 			if len(past) > 0 && rng.Float64() < r.Repeats {
 				again := past[rng.IntN(len(past))]
-				r.recorder.Send(ctx, again, value(again, rng))
+				r.recorder.Send(ctx, again, value(again))
 				continue
 			}
 			c, body := r.compose(sent, rng)
@@ -60,8 +60,14 @@ func (r *run) produce(ctx context.Context, rng *rand.Rand) error {
 // some expire soon, some may be resent, some cannot be used.
 func (r *run) compose(n int, rng *rand.Rand) (trial.Command, []byte) {
 	c := trial.Command{ID: "c-" + strconv.Itoa(n)}
+	classes := []string{"otp", "notice", "marketing"}
+	c.Class = classes[rng.IntN(len(classes))]
 	if rng.IntN(10) > 0 {
-		c.Key = fmt.Sprintf("key-%d", rng.IntN(max(20, r.Commands/50)))
+		key := rng.IntN(max(20, r.Commands/50))
+		c.Key = fmt.Sprintf("key-%d", key)
+		if key%10 > 0 { // what waits in a key holds the key: most have one class
+			c.Class = classes[key%len(classes)]
+		}
 	}
 	count := 1
 	if rng.IntN(20) == 0 {
@@ -79,13 +85,16 @@ func (r *run) compose(n int, rng *rand.Rand) (trial.Command, []byte) {
 	case 2:
 		c.Resend = r.ProviderFaults
 	}
-	return c, value(c, rng)
+	return c, value(c)
 }
 
-func value(c trial.Command, rng *rand.Rand) []byte {
+func value(c trial.Command) []byte {
+	says := "Your parcel has arrived."
+	if c.Mark == trial.Forbidden {
+		says = "Your parcel is " + forbidden + "."
+	}
 	o := order{
-		ID: c.ID, To: c.Numbers, Text: lab.Text("Your parcel has arrived.", c.ID),
-		Class: []string{"otp", "notice", "marketing"}[rng.IntN(3)], Metadata: map[string]string{"n": c.ID},
+		ID: c.ID, To: c.Numbers, Text: lab.Text(says, c.ID), Class: c.Class, Metadata: map[string]string{"n": c.ID},
 	}
 	if c.Resend {
 		o.OnUnknown = "resend"

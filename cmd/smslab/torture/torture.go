@@ -33,6 +33,10 @@ type Options struct {
 	BrokerKill, BrokerStart  string        // shell commands, {n} is the broker; empty: the embedded broker is frozen instead
 	ProviderFaults           bool
 
+	// Faults that concern single records, texts, keys, classes or partitions.
+	Poisons, Unreadables, Deletions, Forbids, Throttles, Pauses int
+	ListStops                                                   int // of connectors, with long lists under way
+
 	AdminBrokers string // see lab.Setup
 	Dir          string // for logs; empty: a temporary folder, removed after a success
 }
@@ -43,6 +47,7 @@ var ErrBroken = errors.New("a promise was broken")
 // What the connectors are given.
 const (
 	session       = 6 * time.Second
+	partitions    = 12
 	maxRecipients = 3
 	grace         = 25 * time.Second // SHUTDOWN_GRACE, as by default
 	patience      = time.Minute + session
@@ -95,7 +100,7 @@ func (r *run) raise(ctx context.Context) error {
 		return err
 	}
 	r.stage, err = lab.Raise(ctx, lab.Setup{
-		Dir: r.Dir, Binaries: binaries, Partitions: 12, Connectors: r.Connectors + min(r.Joins, 1), Session: session, InFlight: r.InFlight,
+		Dir: r.Dir, Binaries: binaries, Partitions: partitions, Connectors: r.Connectors + min(r.Joins, 1), Session: session, InFlight: r.InFlight,
 		AdminBrokers: r.AdminBrokers, Roles: r.Roles, Spool: true,
 		Settings: map[string]string{
 			"PROVIDER_MAX_RECIPIENTS": fmt.Sprint(maxRecipients), "SHUTDOWN_GRACE": grace.String(), "RETRY_INITIAL": "100ms", "RETRY_MAX": "2s", "BALANCE_INTERVAL": "10s",
@@ -106,6 +111,7 @@ func (r *run) raise(ctx context.Context) error {
 		Provider: []string{
 			"-latency-min", "5ms", "-latency-max", "60ms", "-mo-rate", "5", "-mo-hostile", "0.5", "-push-query", "0.1",
 			"-reports", "0.5", "-report-delay-min", "100ms", "-report-delay-max", "3s", "-report-group", "3",
+			"-forbid", forbidden, "-slow-numbers", slowNumbers, "-slow-for", slowFor.String(),
 			"-report-repeat", "0.2", "-report-early", "0.1",
 			"-report-mix", "DELIVRD=86,UNDELIV=4,EXPIRED=2,UNKNOWN=2,ENROUTE=1,号码 不存在=1,ID:0141=1,SY1RESP:-9=1,delivrd=1,REJECT=1",
 		},
@@ -141,11 +147,13 @@ func (r *run) raise(ctx context.Context) error {
 func (r *run) torment(ctx context.Context) error {
 	fmt.Fprintf(r.out, "%d commands in %v to %d connectors, seed %d: %d kills, %d freezes, %d restarts, %d joins, %d broker kills, %d outages of %v, provider faults %v\n",
 		r.Commands, r.For, r.Connectors, r.Seed, r.Kills, r.Freezes, r.Restarts, r.Joins, r.BrokerKills, r.Outages, r.Outage, r.ProviderFaults)
+	fmt.Fprintf(r.out, "of others' concern: %d poisonings, %d unreadable batches, %d deletions, %d times forbidden texts, %d throttled keys, %d pauses, %d stops under long lists\n",
+		r.Poisons, r.Unreadables, r.Deletions, r.Forbids, r.Throttles, r.Pauses, r.ListStops)
 	ctx, cancel := context.WithCancel(ctx)
 	var forging sync.WaitGroup
 	defer forging.Wait()
 	defer cancel()
-	hands := []func(context.Context, *rand.Rand) error{r.produce, r.strike, r.strikeBrokers, r.visit}
+	hands := []func(context.Context, *rand.Rand) error{r.produce, r.strike, r.strikeBrokers, r.visit, r.alone}
 	errs := make(chan error, len(hands)) // so that none waits for the others
 	for i, hand := range hands {
 		go func() { errs <- hand(ctx, rand.New(rand.NewPCG(r.Seed, uint64(i+1)))) }()
