@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -120,6 +122,18 @@ func TestExplainSaysWhereTheOutcomeIsInDoubtAndWhatTheLineIsHeldFor(t *testing.T
 		}
 		return nil
 	})
+}
+
+func TestTheLogNamesWhatTheLineIsHeldFor(t *testing.T) {
+	t.Parallel()
+	broker := newBroker(t, kfake.SeedTopics(3, topics...))
+	notFound := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(notFound.Close)
+	produce(t, broker, 1)
+	p := start(t, []string{"run"}, "SMSBRIDGE_KAFKA_BROKERS="+broker, "SMSBRIDGE_PROVIDER_URL="+notFound.URL)
+	if said, _ := p.logged("line held")["error"].(string); !strings.Contains(said, "HTTP 404") {
+		t.Errorf("it says %q", said)
+	}
 }
 
 func TestExplainShowsControlCharactersAsSuch(t *testing.T) {

@@ -177,7 +177,7 @@ func TestTheLineTellsACapUnlessSomethingIsWrongWithIt(t *testing.T) {
 			t.Error("what is within the cap is held up")
 		}
 		l.line.mu.Lock()
-		l.line.hold(account, sms.AuthFailed)
+		l.line.hold(account, verdict{reason: sms.AuthFailed})
 		l.line.mu.Unlock()
 		if state := l.line.State(); state.Reason != sms.AuthFailed {
 			t.Errorf("told %+v", state)

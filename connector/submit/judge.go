@@ -19,6 +19,7 @@ type verdict struct {
 	signal signal
 	cause  cause // when signal is refused
 	alert  bool  // a person should look
+	err    error // what happened, where there was no answer
 }
 
 // fate is what an attempt means for its part.
@@ -39,7 +40,7 @@ func (f fate) String() string {
 
 // judgeFailure reads a call that brought no answer.
 func judgeFailure(f *provider.Failure) verdict {
-	v := verdict{status: sms.Failed, reason: f.Reason, after: f.After}
+	v := verdict{status: sms.Failed, reason: f.Reason, after: f.After, err: f}
 	switch f.Class {
 	case provider.NotSent:
 		v.fate, v.signal = unsent, unsentTo

@@ -181,15 +181,15 @@ func (l *Line) leave(t *ticket, v verdict) {
 		l.doubtful++
 		l.recent.add(true)
 		if reopening || l.doubtful >= doubtfulInRow || l.recent.halfDoubtful() {
-			l.hold(ambiguity, v.reason)
+			l.hold(ambiguity, v)
 		}
 	case unsentTo:
 		l.unsent++
 		if reopening || l.unsent >= unsentInRow {
-			l.hold(unreachable, v.reason)
+			l.hold(unreachable, v)
 		}
 	case refused:
-		l.hold(v.cause, v.reason)
+		l.hold(v.cause, v)
 	}
 	if reopening {
 		l.announce()
@@ -197,22 +197,23 @@ func (l *Line) leave(t *ticket, v verdict) {
 }
 
 // hold stops everything that has not been submitted yet. mu is held.
-func (l *Line) hold(c cause, reason sms.Reason) {
+func (l *Line) hold(c cause, v verdict) {
 	now := time.Now()
 	l.epoch++
 	l.limit, l.entered = 0, 0
 	l.unsent, l.doubtful, l.recent = 0, 0, outcomes{}
 	l.heldAt = now
 	l.floor = math.Inf(1)
-	l.blame(c, reason)
+	l.blame(c, v.reason, v.err)
 	select {
 	case l.holds <- struct{}{}:
 	default:
 	}
 }
 
-// blame names what the line is held for. mu is held.
-func (l *Line) blame(c cause, reason sms.Reason) {
+// blame names what the line is held for, and err what happened, where it was no
+// answer. mu is held.
+func (l *Line) blame(c cause, reason sms.Reason, err error) {
 	l.cause = c
 	if l.state.Line == sms.LineHeld && l.state.Reason == reason {
 		return
@@ -221,7 +222,11 @@ func (l *Line) blame(c cause, reason sms.Reason) {
 		l.state.Since = time.Now()
 	}
 	l.state.Line, l.state.Reason = sms.LineHeld, reason
-	l.config.Log.Warn("line held", "reason", string(reason))
+	said := []any{"reason", string(reason)}
+	if err != nil {
+		said = append(said, "error", err)
+	}
+	l.config.Log.Warn("line held", said...)
 	l.announce()
 }
 

@@ -86,7 +86,7 @@ func (l *Line) consider(b wire.Balance, failure *provider.Failure) bool {
 	defer l.mu.Unlock()
 	if failure == nil {
 		if reason, ok := wire.AccountReason(b.Code); ok {
-			l.blame(account, reason)
+			l.blame(account, reason, nil)
 			return false
 		}
 	}
