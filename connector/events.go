@@ -59,14 +59,18 @@ func (e *events) result(r sms.Result) kafkaio.Message {
 	return e.message(e.topics.Results, e.partition(e.topics.Results, r.Command, r.CommandKey), codec.EncodeResult(r))
 }
 
-// report makes the record of a delivery report.
-func (e *events) report(r sms.Report) kafkaio.Message {
-	e.span(r)
+// report makes the record of a delivery report, or its short form.
+func (e *events) report(r sms.Report, short bool) kafkaio.Message {
+	encode := codec.EncodeShortReport
+	if !short {
+		e.span(r)
+		encode = codec.EncodeReport
+	}
 	partition := kafkaio.AnyPartition
 	if r.Origin != nil {
 		partition = e.partition(e.topics.Reports, r.Origin.Command, r.Origin.Key)
 	}
-	return e.message(e.topics.Reports, partition, codec.EncodeReport(e.numbers, r))
+	return e.message(e.topics.Reports, partition, encode(e.numbers, r))
 }
 
 // inbound makes the record of a message from a phone.

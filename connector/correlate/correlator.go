@@ -37,8 +37,9 @@ type Config struct {
 
 	Kafka    *kafkaio.Client
 	Producer Producer
-	// Report makes the record of an event.
-	Report func(sms.Report) kafkaio.Message
+	// Report makes the record of an event, or its short form, for a topic that does
+	// not take the whole one.
+	Report func(r sms.Report, short bool) kafkaio.Message
 	// DeadLetter makes the record of a push that cannot be read.
 	DeadLetter func(kafkaio.Record, error) kafkaio.Message
 	// Evidence, if there is one, is asked about reports whose sendid nobody knows:

@@ -181,7 +181,7 @@ func (p *partition) takeOne(rec kafkaio.Record) error {
 	push, err := decodePush(rec)
 	switch {
 	case errors.Is(err, errUnreadable):
-		p.out.deadLetter(p.c.cfg.DeadLetter(rec, err))
+		p.deadLetter(rec, err)
 		return nil
 	case err != nil:
 		return err
@@ -216,16 +216,35 @@ func (p *partition) flush() error {
 		return nil
 	}
 	var err error
-	for rest := p.out.messages; len(rest) > 0 && err == nil; {
-		n := slice(rest)
-		err = p.write(rest[:n])
-		rest = rest[n:]
+	for from := 0; from < len(p.out.messages) && err == nil; {
+		to := from + slice(p.out.messages[from:])
+		err = p.write(p.out.messages[from:to])
+		if errors.Is(err, kafkaio.ErrTooLarge) {
+			err = p.writeEach(from, to)
+		}
+		from = to
 	}
 	if err == nil {
 		p.c.metrics.published(p.work, &p.out)
 	}
 	p.out = output{messages: p.out.messages[:0]}
 	return err
+}
+
+// writeEach writes messages of which one is larger than its topic takes: that one
+// in its short form. The others may have been written and come again, which are the
+// same events.
+func (p *partition) writeEach(from, to int) error {
+	for i := from; i < to; i++ {
+		err := p.write(p.out.messages[i : i+1])
+		if short := p.out.short[i]; short != nil && errors.Is(err, kafkaio.ErrTooLarge) {
+			err = p.write([]kafkaio.Message{short()})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sliceBytes bounds what the producer is given at a time. One push may be about a

@@ -20,7 +20,8 @@ const (
 // output is what is written together, and what to count when it is durable.
 type output struct {
 	messages    []kafkaio.Message
-	counts      [4]int64 // by correlations
+	short       map[int]func() kafkaio.Message // by index of messages: those that can be told shortened
+	counts      [4]int64                       // by correlations
 	unreported  int64
 	deadLetters int64
 	received    []time.Time     // of the pushes whose command is known
@@ -31,9 +32,28 @@ var correlations = [...]sms.Correlation{sms.Matched, sms.Inferred, sms.Orphan}
 
 func (o *output) add(m kafkaio.Message) { o.messages = append(o.messages, m) }
 
-func (o *output) deadLetter(m kafkaio.Message) {
+// addWith takes a message that has a short form.
+func (o *output) addWith(m kafkaio.Message, short func() kafkaio.Message) {
+	if o.short == nil {
+		o.short = make(map[int]func() kafkaio.Message)
+	}
+	o.short[len(o.messages)] = short
 	o.add(m)
-	o.deadLetters++
+}
+
+// told takes the event of a report.
+func (p *partition) told(out *output, r sms.Report) {
+	out.addWith(p.c.cfg.Report(r, false), func() kafkaio.Message { return p.c.cfg.Report(r, true) })
+}
+
+// deadLetter takes a record that cannot be read. In its short form it says where
+// the record stands.
+func (p *partition) deadLetter(rec kafkaio.Record, cause error) {
+	p.out.addWith(p.c.cfg.DeadLetter(rec, cause), func() kafkaio.Message {
+		rec.Key, rec.Value, rec.Headers = nil, nil, nil
+		return p.c.cfg.DeadLetter(rec, cause)
+	})
+	p.out.deadLetters++
 }
 
 // match collects the reports of a push whose command is known, and which
@@ -76,12 +96,12 @@ func (p *partition) report(out *output, push *pushed, revision int, how sms.Corr
 		if slices.Contains(mobiles, mobile) {
 			continue
 		}
-		out.add(p.c.cfg.Report(sms.Report{
+		p.told(out, sms.Report{
 			Revision: revision, ProviderMessageID: push.SendID, To: mobile,
 			Status: state.Status, ProviderStatus: push.State, Final: state.Final, Reason: state.Reason,
 			DoneAt: push.Time, DoneAtExact: len(mobiles) == 0 && !push.Time.IsZero(), ReceivedAt: push.ReceivedAt,
 			Correlation: how, Origin: origin, Account: p.c.cfg.Account,
-		}))
+		})
 		mobiles = append(mobiles, mobile)
 	}
 	out.counts[slices.Index(correlations[:], how)] += int64(len(mobiles))
@@ -109,10 +129,10 @@ func (p *partition) unreported(out *output, sendid string, e *entry) error {
 	if err != nil {
 		return err
 	}
-	out.add(p.c.cfg.Report(sms.Report{
+	p.told(out, sms.Report{
 		Revision: firstRevision, ProviderMessageID: sendid, Missing: e.missing, Status: sms.DeliveryUnreported,
 		ReceivedAt: time.UnixMilli(e.due), Correlation: s.correlation(), Origin: s.origin(), Account: p.c.cfg.Account,
-	}))
+	})
 	out.unreported++
 	return nil
 }

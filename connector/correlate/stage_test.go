@@ -153,8 +153,12 @@ func (a *actor) kill() {
 }
 
 // reportMessage makes the record of a report as the connector does.
-func reportMessage(r sms.Report) kafkaio.Message {
-	e := codec.EncodeReport(codec.Numbers{Key: codec.HashKey("key")}, r)
+func reportMessage(r sms.Report, short bool) kafkaio.Message {
+	encode := codec.EncodeReport
+	if short {
+		encode = codec.EncodeShortReport
+	}
+	e := encode(codec.Numbers{Key: codec.HashKey("key")}, r)
 	m := kafkaio.Message{Topic: reportsTopic, Partition: kafkaio.AnyPartition, Key: e.Key, Value: e.Body}
 	for _, h := range e.Headers() {
 		m.Headers = append(m.Headers, kafkaio.Header{Key: h.Key, Value: h.Value})
