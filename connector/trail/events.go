@@ -176,6 +176,7 @@ type report struct {
 	Revision          int               `json:"revision"`
 	ProviderMessageID string            `json:"provider_message_id"`
 	To                string            `json:"to"`
+	ToHash            string            `json:"to_hash"`
 	Status            string            `json:"status"`
 	ProviderStatus    string            `json:"provider_status"`
 	Final             bool              `json:"final"`

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -57,7 +58,7 @@ func (e *explainer) deliver(r *report) {
 	if e.delivered[r.CommandID] == nil {
 		e.delivered[r.CommandID] = map[string]string{}
 	}
-	e.delivered[r.CommandID][r.To] = r.Status
+	e.delivered[r.CommandID][cmp.Or(r.ToHash, r.To)] = r.Status // masked numbers may be alike
 }
 
 // note notes an entry of the journal.
