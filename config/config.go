@@ -62,19 +62,20 @@ type Topics struct {
 
 // Provider says how texts are submitted.
 type Provider struct {
-	URL           string        `envconfig:"PROVIDER_URL" required:"intake" desc:"where texts are submitted, as the provider gave it for the account"`
-	BalanceURL    string        `envconfig:"PROVIDER_BALANCE_URL" default:"${PROVIDER_URL}" desc:"where the balance is asked"`
-	AllowHTTP     Switch        `envconfig:"PROVIDER_ALLOW_HTTP" default:"false" desc:"allow plain http to another host than this machine; credentials and texts are then readable on the way"`
-	Proxy         string        `envconfig:"PROVIDER_PROXY" desc:"proxy on the way to the provider (http or https URL); the environment's proxies are not used"`
-	Account       string        `envconfig:"PROVIDER_ACCOUNT" default:"default" desc:"alias of the account in events, metrics and logs, never its login"`
-	Exclusive     Switch        `envconfig:"PROVIDER_EXCLUSIVE" default:"false" desc:"true: nobody else submits on this account, no other deployment and no person, so that a report which nothing explains is evidence about a submit without an answer"`
-	Name          Secret        `envconfig:"PROVIDER_NAME" required:"intake" desc:"login of the account"`
-	Password      Secret        `envconfig:"PROVIDER_PASSWORD" required:"intake" desc:"interface password of the account, from the provider's console"`
-	Signature     string        `envconfig:"PROVIDER_SIGNATURE" desc:"signature of texts whose command has none, without brackets"`
-	Timeout       time.Duration `envconfig:"PROVIDER_TIMEOUT" default:"15s" min:"100ms" max:"5m" desc:"longest wait for the answer to one submit"`
-	MaxInFlight   int           `envconfig:"PROVIDER_MAX_IN_FLIGHT" default:"64" min:"1" max:"10000" desc:"concurrent submits of this process"`
-	Rate          float64       `envconfig:"PROVIDER_RATE" default:"0" min:"0" max:"1000000" desc:"recipients a second for the whole group; 0 is unlimited"`
-	MaxRecipients int           `envconfig:"PROVIDER_MAX_RECIPIENTS" default:"500" min:"1" max:"10000" desc:"recipients of one submit; longer lists are split"`
+	URL            string        `envconfig:"PROVIDER_URL" required:"intake" desc:"where texts are submitted, as the provider gave it for the account"`
+	BalanceURL     string        `envconfig:"PROVIDER_BALANCE_URL" default:"${PROVIDER_URL}" desc:"where the balance is asked"`
+	AllowHTTP      Switch        `envconfig:"PROVIDER_ALLOW_HTTP" default:"false" desc:"allow plain http to another host than this machine; credentials and texts are then readable on the way"`
+	Proxy          string        `envconfig:"PROVIDER_PROXY" desc:"proxy on the way to the provider (http or https URL); the environment's proxies are not used"`
+	Account        string        `envconfig:"PROVIDER_ACCOUNT" default:"default" desc:"alias of the account in events, metrics and logs, never its login"`
+	Exclusive      Switch        `envconfig:"PROVIDER_EXCLUSIVE" default:"false" desc:"true: nobody else submits on this account, no other deployment and no person, so that a report which nothing explains is evidence about a submit without an answer"`
+	Name           Secret        `envconfig:"PROVIDER_NAME" required:"intake" desc:"login of the account"`
+	Password       Secret        `envconfig:"PROVIDER_PASSWORD" required:"intake" desc:"interface password of the account, from the provider's console"`
+	Signature      string        `envconfig:"PROVIDER_SIGNATURE" desc:"signature of texts whose command has none, without brackets"`
+	SignatureBound Switch        `envconfig:"PROVIDER_SIGNATURE_BOUND" default:"false" desc:"true: the account has a signature bound at the provider, so that texts may go without; else one without any is invalid"`
+	Timeout        time.Duration `envconfig:"PROVIDER_TIMEOUT" default:"15s" min:"100ms" max:"5m" desc:"longest wait for the answer to one submit"`
+	MaxInFlight    int           `envconfig:"PROVIDER_MAX_IN_FLIGHT" default:"64" min:"1" max:"10000" desc:"concurrent submits of this process"`
+	Rate           float64       `envconfig:"PROVIDER_RATE" default:"0" min:"0" max:"1000000" desc:"recipients a second for the whole group; 0 is unlimited"`
+	MaxRecipients  int           `envconfig:"PROVIDER_MAX_RECIPIENTS" default:"500" min:"1" max:"10000" desc:"recipients of one submit; longer lists are split"`
 }
 
 // Balance says how the account's balance is watched.
@@ -98,6 +99,7 @@ type Commands struct {
 	ValidityOTP       time.Duration `envconfig:"VALIDITY_OTP" default:"5m" min:"1s" max:"8760h" desc:"how long after its record's timestamp a one-time code may be submitted"`
 	ValidityNotice    time.Duration `envconfig:"VALIDITY_NOTICE" default:"24h" min:"1s" max:"8760h" desc:"the same for a notice"`
 	ValidityMarketing time.Duration `envconfig:"VALIDITY_MARKETING" default:"24h" min:"1s" max:"8760h" desc:"the same for marketing"`
+	SendAtMax         time.Duration `envconfig:"SEND_AT_MAX" default:"168h" min:"1s" max:"8760h" desc:"how far ahead of its record's timestamp a send_at may lie; one further ahead is invalid"`
 	DedupeWindow      time.Duration `envconfig:"DEDUPE_WINDOW" default:"48h" min:"1s" max:"8760h" desc:"how long a command's id is remembered; not below the longest validity"`
 	NumberAllow       List          `envconfig:"NUMBER_ALLOW" desc:"numbers or their first digits, separated by commas; any other recipient is refused (for test environments)"`
 	CapPerMinute      int           `envconfig:"CAP_PER_MINUTE" default:"0" min:"0" max:"1000000000" desc:"recipients for the whole group in any 60 seconds; beyond it commands wait; 0 is unlimited"`

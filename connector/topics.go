@@ -58,6 +58,7 @@ func (t *Topic) SeenBy(r Roles) bool {
 type Kept struct {
 	DedupeWindow   time.Duration
 	ReportDeadline time.Duration
+	SendAtMax      time.Duration // how far ahead texts may be submitted
 	Validity       time.Duration // the longest of a command
 	Caps           time.Duration // how far back they count; 0: there are none
 }
@@ -72,7 +73,7 @@ const (
 func (t Topics) List(k Kept) []Topic {
 	// Internal topics are kept for twice as long as what stands in them matters:
 	// a standstill must not cost the past.
-	reports := correlate.Retention(k.ReportDeadline)
+	reports := correlate.Retention(k.ReportDeadline, k.SendAtMax)
 	journal := max(k.DedupeWindow, k.Caps)
 	list := []Topic{
 		{

@@ -57,7 +57,8 @@ func start(t *testing.T, args []string, settings ...string) *process {
 		"SMSBRIDGE_PROVIDER_URL=http://127.0.0.1:1", "SMSBRIDGE_PROVIDER_NAME=" + secret + "-login", "SMSBRIDGE_PROVIDER_PASSWORD=" + secret + "-password",
 		"SMSBRIDGE_PUSH_AUTH=static", "SMSBRIDGE_PUSH_NAME=" + secret + "-name", "SMSBRIDGE_PUSH_PASSWORD=" + secret + "-of-pushes",
 		"SMSBRIDGE_PUSH_LISTEN=127.0.0.1:0", "SMSBRIDGE_ADMIN_LISTEN=127.0.0.1:0", "SMSBRIDGE_KAFKA_SESSION_TIMEOUT=6s",
-		"SMSBRIDGE_KAFKA_BROKERS=127.0.0.1:1",
+		"SMSBRIDGE_KAFKA_BROKERS=127.0.0.1:1", "SMSBRIDGE_PROVIDER_SIGNATURE=Example",
+		"SMSBRIDGE_SEND_AT_MAX=1h", "SMSBRIDGE_REPORT_DEADLINE=71h", // which the default retention of topics bears
 	}, settings...) // of two that are the same, the last one counts
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {

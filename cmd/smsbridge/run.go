@@ -124,8 +124,9 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		Kafka:           kafka,
 		Provider:        providerConfig(c, watch),
 		Submit: submit.Config{
-			Account:       c.Provider.Account,
-			Signature:     c.Provider.Signature,
+			Account:   c.Provider.Account,
+			Signature: c.Provider.Signature, SignatureBound: bool(c.Provider.SignatureBound),
+			SendAtMax:     c.Commands.SendAtMax,
 			NumberAllow:   c.Commands.NumberAllow,
 			MaxRecipients: c.Provider.MaxRecipients,
 			MaxInFlight:   c.Provider.MaxInFlight,
@@ -151,7 +152,7 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 
 func keptOf(c config.Config) connector.Kept {
 	return connector.Kept{
-		DedupeWindow: c.Commands.DedupeWindow, ReportDeadline: c.Reports.Deadline,
+		DedupeWindow: c.Commands.DedupeWindow, ReportDeadline: c.Reports.Deadline, SendAtMax: c.Commands.SendAtMax,
 		Validity: max(c.Commands.ValidityOTP, c.Commands.ValidityNotice, c.Commands.ValidityMarketing),
 		Caps:     caps.Span(c.Commands.CapPerMinute, c.Commands.CapPerDay),
 	}

@@ -26,6 +26,7 @@ const (
 	ValidationFailed    Reason = "validation_failed"
 	ContentTooLong      Reason = "content_too_long"
 	SignatureConflict   Reason = "signature_conflict"
+	SignatureMissing    Reason = "signature_missing"
 	InvalidRecipient    Reason = "invalid_recipient"
 	BlockedRecipient    Reason = "blocked_recipient"
 	NumberNotAllowed    Reason = "number_not_allowed"

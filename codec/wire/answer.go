@@ -26,7 +26,7 @@ var ErrUnreadable = errors.New("unreadable answer")
 // Answer is the provider's answer to a submit.
 type Answer struct {
 	Code   string // raw; "0" comes only with a SendID
-	SendID string // 14 or more digits, opaque; empty unless the code is "0"
+	SendID string // digits, opaque, 14 or more outside of the six-field form; empty unless the code is "0"
 	// The provider's counts of numbers; zero unless the code is "0".
 	Invalid, Accepted, Blocked int
 	Text                       string // at most 200 characters, without control characters and long digits
@@ -65,7 +65,8 @@ func parseAnswerLine(line string) (Answer, error) {
 		fields[i] = strings.TrimSpace(fields[i])
 	}
 	a := Answer{Code: code, SendID: fields[0]}
-	if !isSendID(a.SendID) {
+	short := len(fields) == 5 && isDigits(a.SendID) && len(a.SendID) <= maxSendID // in the whole form, of which nothing was cut off
+	if !isSendID(a.SendID) && !short {
 		return Answer{}, unreadable("code 0 without a sendid of 14 or more digits")
 	}
 	if err := a.readCounts(fields[1:]); err != nil {
@@ -183,7 +184,10 @@ func isCode(s string) bool {
 	return s == "0" || len(digits) <= 9 && isDigits(digits) && digits[0] != '0'
 }
 
-func isSendID(s string) bool { return len(s) >= 14 && len(s) <= 64 && isDigits(s) }
+const maxSendID = 64 // digits
+
+// isSendID knows a sendid by itself, wherever it stands.
+func isSendID(s string) bool { return len(s) >= 14 && len(s) <= maxSendID && isDigits(s) }
 
 func isCount(s string) bool { return len(s) <= 9 && isDigits(s) }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"smsbridge/codec/sms"
@@ -42,10 +43,11 @@ type Measure struct {
 }
 
 // MeasureText takes text and the bare signature it is to carry apart and counts
-// its segments. A text that already begins with 【sign】 is sent with it once;
-// one that begins with another 【…】 is a *SignatureConflict. Without a signature
-// a leading 【…】 of the text becomes it: the provider demands the field and adds
-// the brackets itself, so the phone shows the same text.
+// its segments. A text that already begins or ends with 【sign】 is sent with it
+// once; one that begins with another 【…】 is a *SignatureConflict, while one that
+// ends so may only quote something. Without a signature a leading 【…】 of the text
+// becomes it, or else the one that it ends with: the provider demands the field and
+// adds the brackets itself.
 //
 // Errors: *TooLong, *SignatureConflict, ErrNoText.
 func MeasureText(text, sign string) (Measure, error) {
@@ -55,6 +57,9 @@ func MeasureText(text, sign string) (Measure, error) {
 		if sign != "" && own != sign {
 			return Measure{}, &SignatureConflict{}
 		}
+		sign, content = own, rest
+	}
+	if own, rest, found := trailingSign(content); found && (sign == "" || own == sign) {
 		sign, content = own, rest
 	}
 	if strings.TrimSpace(content) == "" {
@@ -93,6 +98,21 @@ func leadingSign(text string) (sign, rest string, found bool) {
 		return "", text, false
 	}
 	return sign, rest, true
+}
+
+// trailingSign cuts 【…】 off the end of a text.
+func trailingSign(text string) (sign, rest string, found bool) {
+	trimmed := strings.TrimRightFunc(text, unicode.IsSpace)
+	inside, found := strings.CutSuffix(trimmed, "】")
+	begin := strings.LastIndex(inside, "【")
+	if !found || begin < 0 {
+		return "", text, false
+	}
+	sign = inside[begin+len("【"):]
+	if sign == "" || strings.Contains(sign, "】") {
+		return "", text, false
+	}
+	return sign, inside[:begin], true
 }
 
 func units(s string) int {

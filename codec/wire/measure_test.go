@@ -112,6 +112,26 @@ func TestSignatureIsSentOnce(t *testing.T) {
 	}
 }
 
+func TestSignatureBehindATextIsSentOnce(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Measure{
+		"text【公司】":         {Content: "text", Sign: "公司"},
+		"【公司】text【公司】":     {Content: "text", Sign: "公司"},
+		"text【公司】 \n":      {Content: "text", Sign: "公司"},
+		"see【help】":        {Content: "see【help】", Sign: "公司"}, // may only quote something
+		"text【a】【公司】":      {Content: "text【a】", Sign: "公司"},
+		"text】【公司】x":       {Content: "text】【公司】x", Sign: "公司"},
+		"text公司】":          {Content: "text公司】", Sign: "公司"},
+		"【公司】see【help】":    {Content: "see【help】", Sign: "公司"},
+		"text【公司】more【公司】": {Content: "text【公司】more", Sign: "公司"},
+	} {
+		got, err := MeasureText(text, "公司")
+		if err != nil || got.Content != want.Content || got.Sign != want.Sign {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}
+
 func TestTextThatCannotBeSentIsRefused(t *testing.T) {
 	var conflict *SignatureConflict
 	if _, err := MeasureText("【甲】text", "乙"); !errors.As(err, &conflict) {

@@ -24,16 +24,18 @@ type Config struct {
 	Orders   Orders // of operators; nil: there are none
 	Caps     Caps   // nil: there are none
 
-	Account       string        // alias in results
-	HashKey       codec.HashKey // of the hashes in results; nil: there are none
-	Group         string        // consumer group that the commands come by, for traces
-	Signature     string        // of commands that have none; may be empty
-	NumberAllow   []string      // prefixes or numbers; empty: all
-	MaxRecipients int           // of a request
-	MaxInFlight   int           // requests under way in this process
-	Retry         Retry
-	OnUnknown     sms.OnUnknown // of commands that do not say
-	Validity      Validity
+	Account        string        // alias in results
+	HashKey        codec.HashKey // of the hashes in results; nil: there are none
+	Group          string        // consumer group that the commands come by, for traces
+	Signature      string        // of commands that have none; may be empty
+	SignatureBound bool          // the account has one at the provider, so a text needs none
+	NumberAllow    []string      // prefixes or numbers; empty: all
+	MaxRecipients  int           // of a request
+	MaxInFlight    int           // requests under way in this process
+	Retry          Retry
+	OnUnknown      sms.OnUnknown // of commands that do not say
+	Validity       Validity
+	SendAtMax      time.Duration // how far ahead of the record's timestamp send_at may lie; 0: without end
 
 	Log    *slog.Logger
 	Meter  metric.Meter

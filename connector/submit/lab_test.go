@@ -49,11 +49,11 @@ func newLab(t *testing.T, submit submitFunc, balance balanceFunc, change func(*C
 	c := Config{
 		Rate: NewRate(0), Account: "default", HashKey: codec.HashKey("key of the tests"), MaxRecipients: 500, MaxInFlight: 64,
 		Retry:     Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second, Multiplier: 2},
-		OnUnknown: sms.ReportUnknown,
-		Validity:  Validity{OTP: 5 * time.Minute, Notice: 24 * time.Hour, Marketing: 24 * time.Hour},
-		Log:       log,
-		Meter:     metricnoop.NewMeterProvider().Meter(""),
-		Tracer:    tracenoop.NewTracerProvider().Tracer(""),
+		OnUnknown: sms.ReportUnknown, SignatureBound: true, SendAtMax: 7 * 24 * time.Hour,
+		Validity: Validity{OTP: 5 * time.Minute, Notice: 24 * time.Hour, Marketing: 24 * time.Hour},
+		Log:      log,
+		Meter:    metricnoop.NewMeterProvider().Meter(""),
+		Tracer:   tracenoop.NewTracerProvider().Tracer(""),
 	}
 	if change != nil {
 		change(&c)

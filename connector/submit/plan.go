@@ -51,6 +51,13 @@ func (s *Submitter) planFor(cmd *sms.Command) plan {
 		p.fault = &fault{textReason(err), err.Error()}
 		return p
 	}
+	if text.Sign == "" && !s.config.SignatureBound {
+		p.fault = &fault{sms.SignatureMissing, "signature: the provider requires one; give the command or the connector one, or say that the account has one bound"}
+		return p
+	}
+	if p.fault = s.judgeSendAt(cmd); p.fault != nil {
+		return p
+	}
 	p.text = text
 	if cmd.MaxSegments > 0 && text.Segments > cmd.MaxSegments {
 		p.fault = &fault{sms.ContentTooLong, "text: needs more segments than max_segments allows; shorten it or allow more"}
@@ -58,23 +65,36 @@ func (s *Submitter) planFor(cmd *sms.Command) plan {
 	return p
 }
 
-// expiry is the end of the validity: the record's timestamp and the validity of
-// the class; send_at where that is later, as a command for tomorrow is no less
-// valid today; but never later than expires_at. A record without a timestamp
-// counts from now.
+// judgeSendAt says what is wrong with the time that a command is to be sent at.
+func (s *Submitter) judgeSendAt(cmd *sms.Command) *fault {
+	switch {
+	case cmd.SendAt.IsZero():
+		return nil
+	case !cmd.ExpiresAt.IsZero() && cmd.SendAt.After(cmd.ExpiresAt):
+		return &fault{sms.ValidationFailed, "send_at: is after expires_at, so it would be sent after its end; bring it forward or leave one of them out"}
+	case s.config.SendAtMax > 0 && cmd.SendAt.After(commandedAt(cmd).Add(s.config.SendAtMax)):
+		return &fault{sms.ValidationFailed, "send_at: is further ahead than SMSBRIDGE_SEND_AT_MAX allows; produce the command later"}
+	}
+	return nil
+}
+
+// expiry is the end of the validity: the record's timestamp and the validity of the
+// class, but never later than expires_at. send_at extends nothing, as the provider
+// holds the text until then.
 func (s *Submitter) expiry(cmd *sms.Command) time.Time {
-	from := cmd.At
-	if from.Unix() <= 0 {
-		from = time.Now()
-	}
-	end := from.Add(s.config.Validity.of(cmd.Class))
-	if cmd.SendAt.After(end) {
-		end = cmd.SendAt
-	}
+	end := commandedAt(cmd).Add(s.config.Validity.of(cmd.Class))
 	if !cmd.ExpiresAt.IsZero() && cmd.ExpiresAt.Before(end) {
 		end = cmd.ExpiresAt
 	}
 	return end
+}
+
+// commandedAt is the record's timestamp. A record without one counts from now.
+func commandedAt(cmd *sms.Command) time.Time {
+	if cmd.At.Unix() <= 0 {
+		return time.Now()
+	}
+	return cmd.At
 }
 
 // Recipients are the numbers of a command as they are submitted, each once: those

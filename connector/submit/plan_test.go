@@ -27,6 +27,8 @@ func TestCommandThatCannotBeUsedIsNeverSubmitted(t *testing.T) {
 		"more segments than allowed":  {func(c *sms.Command) { c.Text = strings.Repeat("长", 71); c.MaxSegments = 1 }, sms.ContentTooLong},
 		"two signatures":              {func(c *sms.Command) { c.Text = "【甲】hello"; c.Signature = "乙" }, sms.SignatureConflict},
 		"the default's is another":    {func(c *sms.Command) { c.Text = "【甲】hello" }, sms.SignatureConflict},
+		"send_at after expires_at":    {func(c *sms.Command) { c.SendAt, c.ExpiresAt = c.At.Add(2*time.Hour), c.At.Add(time.Hour) }, sms.ValidationFailed},
+		"send_at too far ahead":       {func(c *sms.Command) { c.SendAt = c.At.Add(7*24*time.Hour + time.Second) }, sms.ValidationFailed},
 		"extension that is no number": {func(c *sms.Command) { c.Extension = "12a" }, sms.ValidationFailed},
 	}
 	for name, test := range tests {
@@ -48,6 +50,55 @@ func TestCommandThatCannotBeUsedIsNeverSubmitted(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTextNeedsASignatureUnlessTheAccountHasOneBound(t *testing.T) {
+	for name, test := range map[string]struct {
+		text    string
+		bound   bool
+		sign    string // of the request
+		content string
+		reason  sms.Reason
+	}{
+		"none":                  {"hello", false, "", "", sms.SignatureMissing},
+		"bound":                 {"hello", true, "", "hello", ""},
+		"in front":              {"【甲】hello", false, "甲", "hello", ""},
+		"behind":                {"hello【甲】", false, "甲", "hello", ""},
+		"behind, and a newline": {"hello【甲】\n", false, "甲", "hello", ""},
+		"an empty one":          {"hello【】", false, "", "", sms.SignatureMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, accepts, healthy, func(c *Config) { c.SignatureBound = test.bound })
+				cmd := command(1)
+				cmd.Text = test.text
+				r := l.must(t, cmd)
+				if r.Reason != test.reason {
+					t.Fatalf("got %s/%s (%s)", r.Status, r.Reason, r.Detail)
+				}
+				if test.reason != "" {
+					if l.posts() != 0 || r.Status != sms.Invalid {
+						t.Errorf("%s, %d requests", r.Status, l.posts())
+					}
+					return
+				}
+				if got := l.requests[0]; got.Sign != test.sign || got.Content != test.content {
+					t.Errorf("submitted %q with the signature %q", got.Content, got.Sign)
+				}
+			})
+		})
+	}
+}
+
+func TestSendAtWithinItsBoundIsSubmittedNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, accepts, healthy, nil)
+		cmd := command(1)
+		cmd.SendAt = cmd.At.Add(7 * 24 * time.Hour) // beyond the validity, which ends with the submit
+		if r := l.must(t, cmd); r.Status != sms.Accepted || !l.requests[0].SendAt.Equal(cmd.SendAt) {
+			t.Errorf("got %s/%s, to be sent at %s", r.Status, r.Reason, l.requests[0].SendAt)
+		}
+	})
 }
 
 func TestRecipientsAreNormalisedAndToldByTheirIndex(t *testing.T) {
@@ -125,13 +176,11 @@ func TestValidityIsCountedFromTheRecord(t *testing.T) {
 		cmd  sms.Command
 		want time.Time
 	}{
-		"by class, otp":                   {sms.Command{At: at, Class: sms.OTP}, at.Add(5 * time.Minute)},
-		"by class, notice":                {sms.Command{At: at, Class: sms.Notice}, at.Add(24 * time.Hour)},
-		"sooner with expires_at":          {sms.Command{At: at, ExpiresAt: at.Add(time.Minute)}, at.Add(time.Minute)},
-		"never later with expires_at":     {sms.Command{At: at, Class: sms.OTP, ExpiresAt: at.Add(time.Hour)}, at.Add(5 * time.Minute)},
-		"to send_at where that is later":  {sms.Command{At: at, Class: sms.OTP, SendAt: at.Add(time.Hour)}, at.Add(time.Hour)},
-		"not to an earlier send_at":       {sms.Command{At: at, Class: sms.OTP, SendAt: at.Add(time.Minute)}, at.Add(5 * time.Minute)},
-		"expires_at cuts send_at as well": {sms.Command{At: at, SendAt: at.Add(48 * time.Hour), ExpiresAt: at.Add(time.Hour)}, at.Add(time.Hour)},
+		"by class, otp":               {sms.Command{At: at, Class: sms.OTP}, at.Add(5 * time.Minute)},
+		"by class, notice":            {sms.Command{At: at, Class: sms.Notice}, at.Add(24 * time.Hour)},
+		"sooner with expires_at":      {sms.Command{At: at, ExpiresAt: at.Add(time.Minute)}, at.Add(time.Minute)},
+		"never later with expires_at": {sms.Command{At: at, Class: sms.OTP, ExpiresAt: at.Add(time.Hour)}, at.Add(5 * time.Minute)},
+		"not extended by send_at":     {sms.Command{At: at, Class: sms.OTP, SendAt: at.Add(time.Hour)}, at.Add(5 * time.Minute)},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
