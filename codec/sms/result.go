@@ -49,6 +49,7 @@ const (
 	RateLimited         Reason = "rate_limited"
 	CapReached          Reason = "cap_reached"
 	Paused              Reason = "paused"
+	GatewayRefused      Reason = "gateway_refused"
 )
 
 // Encoding is the alphabet that a text needs on the air.

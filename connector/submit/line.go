@@ -18,8 +18,14 @@ import (
 const (
 	unsentInRow    = 5  // failures that reached nobody
 	doubtfulInRow  = 5  // submits that may have been carried out
+	busyInRow      = 5  // told to come later
+	refusedInRow   = 5  // refused by HTTP, though others had passed before
 	recentOutcomes = 20 // of these, half doubtful
 )
+
+// passedLately is how long after the last answer a refusal by HTTP is taken for one
+// text's trouble: it says nothing of a line by which others pass.
+const passedLately = time.Minute
 
 // free is the concurrency of a line that nothing holds back.
 const free = math.MaxInt
@@ -53,6 +59,10 @@ type Line struct {
 	limit    int       // submits that may be under way: 0 held, free open, between: reopening
 	entered  int       // submits under way since the last hold
 	unsent   int       // in a row
+	busy     int       // in a row
+	rejected int       // by HTTP, in a row
+	passed   uint64    // submits that were answered
+	passedAt time.Time // the last of them
 	doubtful int       // in a row
 	recent   outcomes
 	floor    float64       // lowest balance seen in a hold for want of money
@@ -71,6 +81,7 @@ const (
 	address                      // refused by HTTP: the balance must be answered at all
 	unreachable                  // nobody there: somebody must answer
 	ambiguity                    // no answers to submits: only a submit can tell
+	throttled                    // told to come later, whoever asks: the balance must be answered
 )
 
 // signal is what the outcome of a submit says of the line.
@@ -172,8 +183,14 @@ func (l *Line) leave(t *ticket, v verdict) {
 	case nothing:
 	case busy:
 		l.unsent = 0
+		l.busy++
+		if reopening || l.busy >= busyInRow {
+			l.hold(throttled, v)
+		}
 	case answered:
-		l.unsent, l.doubtful = 0, 0
+		l.unsent, l.doubtful, l.busy, l.rejected = 0, 0, 0, 0
+		l.passed++
+		l.passedAt = time.Now()
 		l.recent.add(false)
 		l.widen()
 	case unansweredBy:
@@ -189,11 +206,27 @@ func (l *Line) leave(t *ticket, v verdict) {
 			l.hold(unreachable, v)
 		}
 	case refused:
-		l.hold(v.cause, v)
+		l.rejected++
+		if v.cause != address || reopening || !l.passes() {
+			l.hold(v.cause, v)
+		}
 	}
 	if reopening {
 		l.announce()
 	}
+}
+
+// passes reports whether others pass, so that a refusal by HTTP is about one text.
+// mu is held.
+func (l *Line) passes() bool {
+	return l.rejected < refusedInRow && time.Since(l.passedAt) <= passedLately
+}
+
+// answers counts the submits that were answered: where it has grown, others passed.
+func (l *Line) answers() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.passed
 }
 
 // hold stops everything that has not been submitted yet. mu is held.
@@ -201,7 +234,7 @@ func (l *Line) hold(c cause, v verdict) {
 	now := time.Now()
 	l.epoch++
 	l.limit, l.entered = 0, 0
-	l.unsent, l.doubtful, l.recent = 0, 0, outcomes{}
+	l.unsent, l.doubtful, l.busy, l.rejected, l.recent = 0, 0, 0, 0, outcomes{}
 	l.heldAt = now
 	l.floor = math.Inf(1)
 	l.blame(c, v.reason, v.err)

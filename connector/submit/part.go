@@ -36,6 +36,9 @@ type partRun struct {
 
 	notBefore time.Time  // the next attempt
 	resting   sms.Reason // why not
+
+	refused  bool   // by HTTP
+	answered uint64 // what the line had answered by then
 }
 
 // step brings the part to its outcome, or to where it must wait. An error means
@@ -71,6 +74,10 @@ func (j *partRun) step(ctx, work context.Context) (*Wait, error) {
 // once makes one attempt, and says what comes before the next.
 func (j *partRun) once(ctx, work context.Context) error {
 	v, err := j.attempt(ctx, work)
+	if err == nil && v.signal == refused && v.cause == address {
+		j.suspect()
+		return nil
+	}
 	if err != nil || v.fate != unsent && v.fate != inDoubt || j.decided() {
 		return err
 	}
@@ -221,6 +228,21 @@ func release(work context.Context, permit Permit, cause error) error {
 		return fmt.Errorf("permit not released: %w", err)
 	}
 	return cause
+}
+
+// suspectPause is how long a text that was refused by HTTP lets others go first.
+const suspectPause = 2 * time.Second
+
+// suspect sets a part aside that was refused by HTTP. If others pass meanwhile and
+// it is refused again, then it is this text that the gateway does not let through.
+func (j *partRun) suspect() {
+	answered := j.config.Line.answers()
+	if j.refused && answered > j.answered {
+		j.end(sms.Rejected, sms.GatewayRefused)
+		return
+	}
+	j.refused, j.answered = true, answered
+	j.notBefore, j.resting = time.Now().Add(suspectPause), forBackoff
 }
 
 // rest says when the next attempt may be made, or gives the part up: an answer now

@@ -106,7 +106,7 @@ func (l *Line) consider(b wire.Balance, failure *provider.Failure) bool {
 func (l *Line) proves(b wire.Balance, failure *provider.Failure) bool {
 	healthy := failure == nil && b.Code == "0"
 	switch l.cause {
-	case account:
+	case account, throttled:
 		return healthy
 	case address:
 		return failure == nil
