@@ -167,7 +167,11 @@ func TestTLSConfigIsMutualAndFollowsTheFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := c.Kafka.TLSConfig()
+	current, err := c.Kafka.TLSConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := current()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,8 +187,21 @@ func TestTLSConfigIsMutualAndFollowsTheFiles(t *testing.T) {
 	if _, err := config.GetClientCertificate(nil); err == nil {
 		t.Error("the certificate was not read again")
 	}
+	other, _ := pair(t, t.TempDir())
+	renewed, err := os.ReadFile(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := config.RootCAs
+	for content, same := range map[string]bool{"no certificate": true, string(renewed): false} {
+		write(t, cert, content)
+		config, err := current()
+		if err != nil || same && config.RootCAs == nil || !same && config.RootCAs.Equal(trusted) {
+			t.Errorf("a file that holds a new authority: %v; one that is of no use: %v, %v", !same, same, err)
+		}
+	}
 	if config, err := new(Kafka).TLSConfig(); config != nil || err != nil {
-		t.Errorf("without TLS: %v, %v", config, err)
+		t.Errorf("without TLS: %v", err)
 	}
 }
 

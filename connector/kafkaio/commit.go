@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
@@ -81,38 +79,19 @@ func (gen *Generation) Commit(ctx context.Context, commits map[TopicPartition]Co
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.c.cfg.SessionTimeout)
 	defer cancel()
-	broker, err := g.whereabouts(ctx)
+	sent := new(gate)
+	res, err := g.ask(ctx, gen.commitRequest(commits), newestVersion, sent)
 	if err != nil {
-		return fmt.Errorf("not committed: %w", err)
-	}
-	req := &gated{routed: routed{Message: gen.commitRequest(commits), broker: broker, clientID: g.c.cfg.ClientID}}
-	res, err := g.c.transport.RoundTrip(ctx, g.c.addr, req)
-	if err != nil {
-		g.unreachable(err)
-		if req.abandon() {
+		if sent.abandon() {
 			return fmt.Errorf("not committed: %w", err)
 		}
 		return &CommitUnknown{err}
 	}
-	answer, ok := res.(*answer).Message.(*offsetcommit.Response)
+	answer, ok := res.(*offsetcommit.Response)
 	if !ok {
 		return &CommitUnknown{fmt.Errorf("answered by %T", res)}
 	}
 	return gen.concludeCommit(commits, answer)
-}
-
-// gated is a request that knows whether it was begun.
-type gated struct {
-	routed
-	gate
-}
-
-// RawExchange implements protocol.RawExchanger.
-func (r *gated) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	if err := r.begin(); err != nil {
-		return nil, err
-	}
-	return r.routed.RawExchange(rw)
 }
 
 func (gen *Generation) commitRequest(commits map[TopicPartition]Commit) *offsetcommit.Request {

@@ -158,7 +158,7 @@ func TestCommitThatWasNeverSentIsNotUnknown(t *testing.T) {
 			t.Fatal(err)
 		}
 		network.away.Store(true)
-		c.transport.CloseIdleConnections()
+		c.dropAll()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		err := gen.Commit(ctx, map[TopicPartition]Commit{{"t", 0}: {Offset: 7}})

@@ -1,6 +1,7 @@
 package kafkaio
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"strings"
@@ -41,6 +42,18 @@ func openClient(t *testing.T, brokers []string) *Client {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// dropAll closes the connections that are idle.
+func (c *Client) dropAll() {
+	for _, address := range c.brokers.candidates() {
+		c.pool.drop(address)
+	}
+}
+
+// fixed is a configuration of TLS that never changes.
+func fixed(cfg *tls.Config) func() (*tls.Config, error) {
+	return func() (*tls.Config, error) { return cfg, nil }
 }
 
 var topicNumber atomic.Int64

@@ -1,28 +1,29 @@
-// Package kafkaio is the only door to Kafka. It takes kafka-go as connection
-// pool and wire codec and owns the logic: which broker is asked, what is
+// Package kafkaio is the only door to Kafka. It takes kafka-go as wire codec and
+// owns the rest: how brokers are reached, which of them is asked, what is
 // retried, what a batch holds.
 //
 // # Who asks whom
 //
-// client.go opens connections; exchange.go carries a request to the broker of
-// our choice over kafka-go's pool; layout.go remembers leaders, metadata.go
-// asks for them. A request is made like this:
+// dial.go connects, with a time for every step; pool.go keeps connections;
+// brokers.go knows addresses, configured and seen alike; layout.go remembers
+// leaders, and goes on serving them while it looks anew, once a second at most.
+// A request is made like this, and in no other way:
 //
-//	broker, err := c.leader(ctx, topic, partition)   // or a coordinator that was looked up
-//	res, err := c.ask(ctx, broker, &produce.Request{…})
-//	res.(*produce.Response)                          // its error codes are the caller's to judge
+//	broker, err := c.leader(ctx, topic, partition)   // or a coordinator that was looked up, or anyBroker
+//	res, err := c.ask(ctx, broker, &listoffsets.Request{…}, newestVersion, nil)
+//	res.(*listoffsets.Response)                      // its error codes are the caller's to judge
 //
-// kafka.Transport.RoundTrip is not to be used directly: its cache knows brokers
-// only (MetadataTopics is empty), so what it routes by topic ends as "topic not
-// found". For the same reason kafka.Client is not used.
+// kafka.Transport is not used: its metadata goes to the configured addresses
+// alone, within a time that is its refresh interval too; a login that is not
+// answered blocks it for good; and a request whose caller has given up lives on in
+// it. Membership of groups is still kafka-go's, over connections of dial.go.
 //
 // # What follows an error
 //
-//   - codes 3, 5, 6, 74, 75 of a partition: forget(topic), then leader again;
-//   - kafka.BrokerNotAvailable from ask (the pool does not know that broker
-//     yet): refresh;
+//   - codes 3, 5, 6, 74, 75 of a partition, or no answer: renew, then leader again
+//     after a pause;
 //   - anything else that temporary(err) accepts: again, after a backoff.
 //
-// When a context ends, its request lives on inside of kafka-go until it is
-// answered or times out, and its buffers with it: they are never used again.
+// When a context ends, the connection of its request is closed. The broker may
+// still carry the request out: a gate tells whether it was begun.
 package kafkaio

@@ -116,5 +116,5 @@ func temporary(err error) bool {
 	if !errors.As(err, &code) {
 		return true // the connection, or the way to it
 	}
-	return code.Temporary() || code == kafka.KafkaStorageError || code == kafka.BrokerNotAvailable || code == kafka.UnknownTopicID
+	return code.Temporary() || code == kafka.KafkaStorageError || code == kafka.UnknownTopicID
 }

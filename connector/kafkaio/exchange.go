@@ -2,10 +2,13 @@ package kafkaio
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/segmentio/kafka-go/protocol"
 )
@@ -16,54 +19,66 @@ const maxAnswer = 128 << 20
 
 var correlation atomic.Int32
 
-// routed carries a message of kafka-go to the broker of our choice. kafka-go
-// itself routes by a cache of leaders that may be seconds behind, looks the
-// coordinator up before every group request, and treats some answers (topics
-// created) by waiting for its cache. None of that sees what is inside.
-type routed struct {
+// newestVersion leaves the version of a request to what the broker and we know.
+const newestVersion = math.MaxInt16
+
+// asked is a request that writes itself and reads its answer, where kafka-go's
+// own does not do.
+type asked interface {
 	protocol.Message
-	broker   int32
-	clientID string
-	version  int16
+	exchange(c *conn) (protocol.Message, error)
 }
 
-// answer hides an answer's type from kafka-go.
-type answer struct{ protocol.Message }
-
-// Broker implements protocol.BrokerMessage.
-func (r *routed) Broker(protocol.Cluster) (protocol.Broker, error) {
-	return protocol.Broker{ID: r.broker}, nil
-}
-
-// Required implements protocol.RawExchanger; versions are those negotiated for
-// the connection that the request is about to use.
-func (r *routed) Required(versions map[protocol.ApiKey]int16) bool {
-	r.version = versions[r.ApiKey()]
-	return true
-}
-
-// RawExchange implements protocol.RawExchanger.
-func (r *routed) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	if p, ok := r.Message.(protocol.PreparedMessage); ok {
-		p.Prepare(r.version)
+// exchange makes one request, in the newest version up to the given one that the
+// broker takes and kafka-go knows.
+func (c *conn) exchange(req protocol.Message, newest int16) (protocol.Message, error) {
+	if own, ok := req.(asked); ok {
+		return own.exchange(c)
+	}
+	version := req.ApiKey().SelectVersion(0, min(c.offered[req.ApiKey()], newest))
+	if p, ok := req.(protocol.PreparedMessage); ok {
+		p.Prepare(version)
 	}
 	id := correlation.Add(1)
-	if err := protocol.WriteRequest(rw, r.version, id, r.clientID, r.Message); err != nil {
+	if err := protocol.WriteRequest(c, version, id, c.clientID, req); err != nil {
 		return nil, err
 	}
-	size, err := answerSize(rw, maxAnswer)
+	size, err := answerSize(c, maxAnswer)
 	if err != nil {
 		return nil, err
 	}
-	whole := io.MultiReader(bytes.NewReader(binary.BigEndian.AppendUint32(nil, uint32(size))), rw)
-	got, res, err := protocol.ReadResponse(whole, r.ApiKey(), r.version)
+	whole := io.MultiReader(bytes.NewReader(binary.BigEndian.AppendUint32(nil, uint32(size))), c)
+	got, res, err := protocol.ReadResponse(whole, req.ApiKey(), version)
 	if err != nil {
 		return nil, err
 	}
 	if got != id {
 		return nil, fmt.Errorf("answer to request %d came for request %d", got, id)
 	}
-	return &answer{res}, nil
+	return res, nil
+}
+
+// roundTrip makes one request within ctx. After an error other than errAbandoned
+// the connection is of no further use. A gate, where there is one, tells
+// afterwards whether anything was sent.
+func (c *conn) roundTrip(ctx context.Context, req protocol.Message, newest int16, g *gate) (protocol.Message, error) {
+	if g != nil {
+		if err := g.begin(); err != nil {
+			return nil, err
+		}
+	}
+	deadline, _ := ctx.Deadline() // none: the zero time, which is none here too
+	if err := c.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	release := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	res, err := c.exchange(req, newest)
+	if !release() && err == nil {
+		// The answer came with the end of ctx, whose deadline may still be set.
+		_ = c.Close()
+		c.ends = time.Unix(1, 0)
+	}
+	return res, err
 }
 
 // exchange sends a request of our own encoding and returns the body of the

@@ -117,15 +117,13 @@ func (f *Fetcher) fetch(ctx context.Context) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := f.c.transport.RoundTrip(ctx, f.c.addr, &fetchRequest{
-		broker:    leader,
-		clientID:  f.c.cfg.ClientID,
+	res, err := f.c.ask(ctx, leader, &fetchRequest{
 		topic:     f.cfg.Topic,
 		partition: f.cfg.Partition,
 		offset:    f.Position(),
 		maxBytes:  f.cfg.MaxBytes,
 		maxWait:   f.cfg.MaxWait,
-	})
+	}, newestVersion, nil)
 	if err != nil {
 		return nil, f.lost(err)
 	}
@@ -136,23 +134,19 @@ func (f *Fetcher) fetch(ctx context.Context) ([]Record, error) {
 	case kafka.OffsetOutOfRange:
 		return nil, f.outOfRange(ctx)
 	default:
-		f.c.forget(f.cfg.Topic)
+		f.c.renew()
 		return nil, brokerError(a.code, f.cfg.Topic, f.cfg.Partition)
 	}
 }
 
 // lost judges a fetch that got no answer: the leader may be another by now.
 func (f *Fetcher) lost(err error) error {
-	switch {
-	case errors.Is(err, errAnswerTooLarge):
+	if errors.Is(err, errAnswerTooLarge) {
 		// Where the batch ends was not seen, so the best guess is one further;
 		// the broker then gives the same batch again unless it ends there.
 		return &BatchError{Topic: f.cfg.Topic, Partition: f.cfg.Partition, Offset: f.Position(), Next: f.Position() + 1, Err: fmt.Errorf("%w: %w", ErrBatchTooLarge, err)}
-	case errors.Is(err, kafka.BrokerNotAvailable):
-		f.c.refresh()
-	default:
-		f.c.forget(f.cfg.Topic)
 	}
+	f.c.renew()
 	return err
 }
 

@@ -130,7 +130,7 @@ func TestConnectionsThatBreakAreMadeAnew(t *testing.T) {
 			fake.KeepControl()
 			return nil, errors.New("cut"), true
 		})
-		c.refresh()
+		c.dropAll()
 		inOrder(t, readUntil(t, c.Fetcher(FetchConfig{Topic: "t"}), 5), 5)
 		if got := end(t, c, "t"); got != 5 {
 			t.Fatalf("the end is %d", got)
@@ -313,8 +313,8 @@ func TestABrokerThatFallsSilentIsLeftAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, c, _ := virtual(t, kfake.SeedTopics(1, "t"))
 		silent := new(atomic.Bool)
-		dial := c.transport.Dial
-		c.transport.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dial := c.pool.dial
+		c.pool.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dial(ctx, network, addr)
 			return muted{conn, silent}, err
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -27,8 +26,6 @@ const (
 // fetchRequest asks the leader of one partition for records. kafka-go's own
 // Fetch hides where batches end and which of them were rolled back.
 type fetchRequest struct {
-	broker    int32
-	clientID  string
 	topic     string
 	partition int
 	offset    int64
@@ -50,18 +47,10 @@ func (*fetchRequest) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint
 // ApiKey implements protocol.Message.
 func (*fetchAnswer) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // the interface's spelling
 
-// Broker implements protocol.BrokerMessage.
-func (f *fetchRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
-	return protocol.Broker{ID: f.broker}, nil
-}
-
-// Required implements protocol.RawExchanger.
-func (*fetchRequest) Required(map[protocol.ApiKey]int16) bool { return true }
-
-// RawExchange implements protocol.RawExchanger.
-func (f *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+// exchange implements asked.
+func (f *fetchRequest) exchange(c *conn) (protocol.Message, error) {
 	id := correlation.Add(1)
-	body, err := exchange(rw, appendHeader(nil, int16(protocol.Fetch), fetchVersion, id, f.clientID, false), f.encode(), id, maxFetched+answerSlack)
+	body, err := exchange(c, appendHeader(nil, int16(protocol.Fetch), fetchVersion, id, c.clientID, false), f.encode(), id, maxFetched+answerSlack)
 	if err != nil {
 		return nil, err
 	}

@@ -1,14 +1,12 @@
 package kafkaio
 
 import (
-	"fmt"
+	"errors"
 	"sync/atomic"
-
-	"github.com/segmentio/kafka-go/protocol"
 )
 
-// gate tells whether a request was begun. kafka-go may still be connecting when
-// we lose patience, and what was never begun has a known outcome: none. The
+// gate tells whether a request was begun. A connection may still be under way
+// when patience is lost, and what was never begun has a known outcome: none. The
 // first to move the gate decides.
 type gate struct{ state atomic.Int32 }
 
@@ -18,9 +16,8 @@ const (
 	gateAbandoned
 )
 
-// errAbandoned ends a request that was not begun. Being a protocol.ErrNoRecord it
-// makes kafka-go keep the connection, which has seen nothing of the request.
-var errAbandoned = fmt.Errorf("request taken back before it was sent: %w", protocol.ErrNoRecord)
+// errAbandoned ends a request that was not begun.
+var errAbandoned = errors.New("request taken back before it was sent")
 
 // begin is called by whoever is about to write the request, and not when it fails.
 func (g *gate) begin() error {

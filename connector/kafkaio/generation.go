@@ -117,11 +117,13 @@ func (gen *Generation) beat(ctx context.Context) {
 func (gen *Generation) beatOnce(ctx context.Context) kafka.Error {
 	ctx, cancel := context.WithTimeout(ctx, gen.g.c.cfg.SessionTimeout/3)
 	defer cancel()
-	res, err := gen.g.askPlainly(ctx, &heartbeat.Request{
+	// Version 0: kafka-go has the later answers to Heartbeat and LeaveGroup the
+	// wrong way round, and reads their error code as the throttle time.
+	res, err := gen.g.ask(ctx, &heartbeat.Request{
 		GroupID:      gen.g.cfg.ID,
 		GenerationID: gen.id,
 		MemberID:     gen.member,
-	})
+	}, 0, nil)
 	if err != nil {
 		return 0
 	}

@@ -15,7 +15,10 @@ const (
 	// rebalancePatience is how long the group waits for a member that drains. A
 	// member that died is missed after the session timeout already.
 	rebalancePatience = time.Minute
-	heartbeatEvery    = time.Second
+	// heartbeatEvery is how soon a rebalance is noticed.
+	heartbeatEvery = 200 * time.Millisecond
+	// firstWatch is when partitions are counted for the first time.
+	firstWatch = time.Second
 	// watchEvery is how often partitions are counted.
 	watchEvery = 5 * time.Second
 	// rejoinPause keeps a member that cannot join from trying without pause.
@@ -84,18 +87,16 @@ func (c *Client) JoinGroup(cfg GroupConfig) (*Group, error) {
 		c:           c,
 		cfg:         cfg,
 		log:         c.log.With("group", cfg.ID),
-		leash:       newLeash(c.dialer.DialFunc),
+		leash:       newLeash(c.dialForGroup),
 		next:        make(chan joined),
 		done:        make(chan struct{}),
 		commits:     make(chan struct{}, 1),
 		coordinator: anyBroker,
 	}
-	dialer := *c.dialer
-	dialer.DialFunc = g.leash.dial
 	library := kafka.ConsumerGroupConfig{
 		ID:                cfg.ID,
-		Brokers:           c.cfg.Brokers,
-		Dialer:            &dialer,
+		Brokers:           []string{someBroker},
+		Dialer:            &kafka.Dialer{ClientID: c.cfg.ClientID, DialFunc: g.leash.dial, Timeout: requestTimeout},
 		Topics:            cfg.Topics,
 		GroupBalancers:    []kafka.GroupBalancer{assigner{kafka.RangeGroupBalancer{}, g.assigned}, assigner{kafka.RoundRobinGroupBalancer{}, g.assigned}},
 		HeartbeatInterval: min(heartbeatEvery, c.cfg.SessionTimeout/3),
@@ -215,7 +216,7 @@ func (g *Group) offer(ctx context.Context, theirs *kafka.Generation) {
 func (g *Group) watch(ctx context.Context) {
 	// The first look is not at once: a broker that lags behind would have the
 	// members rebalance without pause.
-	timer := time.NewTimer(heartbeatEvery)
+	timer := time.NewTimer(firstWatch)
 	defer timer.Stop()
 	for {
 		select {

@@ -62,10 +62,10 @@ func (g *Group) close() {
 // but not while it joins anew: its Close then takes as long as the slowest member
 // drains.
 func (g *Group) leave(ctx context.Context, member string) bool {
-	res, err := g.askPlainly(ctx, &leavegroup.Request{
+	res, err := g.ask(ctx, &leavegroup.Request{
 		GroupID: g.cfg.ID,
 		Members: []leavegroup.RequestMember{{MemberID: member}},
-	})
+	}, 0, nil) // see beatOnce
 	if err != nil {
 		return false
 	}

@@ -38,31 +38,30 @@ type topicView struct {
 
 type partitionView struct {
 	leader   int32 // below 0: none now
+	epoch    int32 // of the leader, grows with each change; -1: not told
 	replicas int
 }
 
 // view asks any broker about topics; without names, about the brokers alone.
 // Topics are never created by asking.
 func (c *Client) view(ctx context.Context, topics ...string) (clusterView, error) {
-	return c.look(ctx, &metadataRequest{topics: topics, clientID: c.cfg.ClientID})
+	return c.look(ctx, &metadataRequest{topics: topics})
 }
 
 func (c *Client) look(ctx context.Context, req *metadataRequest) (clusterView, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	res, err := c.transport.RoundTrip(ctx, c.addr, req)
+	res, err := c.ask(ctx, anyBroker, req, newestVersion, nil)
 	if err != nil {
 		return clusterView{}, fmt.Errorf("asking for the cluster's layout: %w", err)
 	}
-	return res.(*metadataAnswer).view, nil
+	view := res.(*metadataAnswer).view
+	c.brokers.learn(view.brokers)
+	return view, nil
 }
 
-// metadataRequest asks the broker itself, where kafka-go's own request is
-// answered from its cache, which has neither topic ids nor errors.
+// metadataRequest is our own, because kafka-go's knows no topic ids.
 type metadataRequest struct {
-	topics   []string
-	clientID string
-	rights   bool // ask what we may do with the topics
+	topics []string
+	rights bool // ask what we may do with the topics
 }
 
 type metadataAnswer struct{ view clusterView }
@@ -73,23 +72,15 @@ func (*metadataRequest) ApiKey() protocol.ApiKey { return protocol.Metadata } //
 // ApiKey implements protocol.Message.
 func (*metadataAnswer) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // the interface's spelling
 
-// Required implements protocol.RawExchanger.
-func (*metadataRequest) Required(map[protocol.ApiKey]int16) bool { return true }
-
-// RawExchange implements protocol.RawExchanger. kafka-go keeps only what it
-// would use of the versions that the broker offers, so they are asked for again.
-func (m *metadataRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	offered, err := apiVersions(rw, m.clientID)
-	if err != nil {
-		return nil, err
-	}
-	version := min(offered[protocol.Metadata], metadataNewest)
+// exchange implements asked.
+func (m *metadataRequest) exchange(c *conn) (protocol.Message, error) {
+	version := min(c.offered[protocol.Metadata], metadataNewest)
 	if version < metadataOldest {
 		return nil, fmt.Errorf("the broker speaks Metadata up to version %d: Kafka 2.3 or later is needed", version)
 	}
 	flex := version >= metadataFlex
 	id := correlation.Add(1)
-	body, err := exchange(rw, appendHeader(nil, int16(protocol.Metadata), version, id, m.clientID, flex), m.encode(version), id, maxAnswer)
+	body, err := exchange(c, appendHeader(nil, int16(protocol.Metadata), version, id, c.clientID, flex), m.encode(version), id, maxAnswer)
 	if err != nil {
 		return nil, err
 	}
@@ -166,11 +157,10 @@ func readView(r *reader, version int16) clusterView {
 // answer becomes a partition without leader.
 func readPartitions(r *reader) []partitionView {
 	count := r.array(20)
-	partitions := slices.Repeat([]partitionView{{leader: -1}}, count)
+	partitions := slices.Repeat([]partitionView{{leader: -1, epoch: -1}}, count)
 	for range count {
 		code, number := r.int16(), int(r.int32())
-		p := partitionView{leader: r.int32()}
-		r.int32() // leader epoch
+		p := partitionView{leader: r.int32(), epoch: r.int32()}
 		p.replicas = r.ints()
 		r.ints() // in sync
 		r.ints() // offline

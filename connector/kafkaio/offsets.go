@@ -42,7 +42,7 @@ func (g *Group) offsets(ctx context.Context, partitions []TopicPartition) (map[T
 	for topic, numbers := range byTopic {
 		req.Topics = append(req.Topics, offsetfetch.RequestTopic{Name: topic, PartitionIndexes: numbers})
 	}
-	res, err := g.ask(ctx, req)
+	res, err := g.ask(ctx, req, newestVersion, nil)
 	if err != nil {
 		return nil, err
 	}

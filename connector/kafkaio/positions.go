@@ -65,7 +65,7 @@ func (c *Client) offsets(ctx context.Context, topic string, partitions []int, ti
 	err := c.persist(ctx, func() (err error) {
 		offsets, err = c.offsetsOnce(ctx, topic, partitions, timestamp, isolation)
 		if err != nil {
-			c.forget(topic)
+			c.renew()
 		}
 		return err
 	})
@@ -88,7 +88,7 @@ func (c *Client) offsetsOnce(ctx context.Context, topic string, partitions []int
 		res, err := c.ask(ctx, leader, &listoffsets.Request{
 			ReplicaID: -1, IsolationLevel: isolation,
 			Topics: []listoffsets.RequestTopic{{Topic: topic, Partitions: asked}},
-		})
+		}, newestVersion, nil)
 		if err != nil {
 			return nil, err
 		}

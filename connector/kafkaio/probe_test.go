@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"io"
 	"math/big"
 	"net"
 	"strings"
@@ -107,10 +108,10 @@ func TestProbeNamesWhatIsWrongAndTheSettingToChange(t *testing.T) {
 		"it is a web server":          {Config{Brokers: []string{web}}, ErrUnreachable, "KAFKA_BROKERS"},
 		"it hangs up":                 {Config{Brokers: []string{silent}}, ErrTLS, "KAFKA_TLS"},
 		"the listener wants TLS":      {Config{Brokers: []string{secure}}, ErrTLS, "KAFKA_TLS: set it to true"},
-		"the listener has no TLS":     {Config{Brokers: []string{silent}, TLS: &tls.Config{RootCAs: pool}}, ErrTLS, "KAFKA_TLS: unset it"},
-		"an unknown authority":        {Config{Brokers: []string{secure}, TLS: &tls.Config{RootCAs: strangers}}, ErrTLS, "KAFKA_TLS_CA_FILE"},
-		"a certificate of another":    {Config{Brokers: []string{misnamed}, TLS: &tls.Config{RootCAs: foreignPool}}, ErrTLS, "stands in its certificate"},
-		"a certificate of ours lacks": {Config{Brokers: []string{mutual}, TLS: &tls.Config{RootCAs: pool}}, ErrTLS, "KAFKA_TLS_CERT_FILE"},
+		"the listener has no TLS":     {Config{Brokers: []string{silent}, TLS: fixed(&tls.Config{RootCAs: pool})}, ErrTLS, "KAFKA_TLS: unset it"},
+		"an unknown authority":        {Config{Brokers: []string{secure}, TLS: fixed(&tls.Config{RootCAs: strangers})}, ErrTLS, "KAFKA_TLS_CA_FILE"},
+		"a certificate of another":    {Config{Brokers: []string{misnamed}, TLS: fixed(&tls.Config{RootCAs: foreignPool})}, ErrTLS, "stands in its certificate"},
+		"a certificate of ours lacks": {Config{Brokers: []string{mutual}, TLS: fixed(&tls.Config{RootCAs: pool})}, ErrTLS, "KAFKA_TLS_CERT_FILE"},
 		"the listener wants a login":  {Config{Brokers: []string{scram}}, ErrLogin, "KAFKA_SASL_MECHANISM: set it"},
 		"the wrong password":          {Config{Brokers: []string{scram}, SASL: login("scram-sha-256", "wrong-"+secret)}, ErrLogin, "KAFKA_SASL_PASSWORD"},
 		"the wrong mechanism":         {Config{Brokers: []string{scram}, SASL: login("plain", secret)}, ErrLogin, "KAFKA_SASL_"},
@@ -138,14 +139,22 @@ func TestProbeNamesWhatIsWrongAndTheSettingToChange(t *testing.T) {
 type cutting struct {
 	net.Conn
 	writes int
-	cut    func(net.Conn)
+	cut    func(*cutting)
+	over   bool // the other end has hung up
 }
 
 func (c *cutting) Write(b []byte) (int, error) {
 	if c.writes--; c.writes < 0 {
-		c.cut(c.Conn)
+		c.cut(c)
 	}
 	return c.Conn.Write(b)
+}
+
+func (c *cutting) Read(b []byte) (int, error) {
+	if c.over {
+		return 0, io.EOF
+	}
+	return c.Conn.Read(b)
 }
 
 func TestAConnectionThatBreaksOffMayMendItselfWhateverItWasAbout(t *testing.T) {
@@ -157,23 +166,23 @@ func TestAConnectionThatBreaksOffMayMendItselfWhateverItWasAbout(t *testing.T) {
 	// hang up on SCRAM is to say no.
 	const beforeLogin, all = 4, 6
 	for name, c := range map[string]struct {
-		cut    func(net.Conn)
+		cut    func(*cutting)
 		writes int
 	}{
-		"closed by us":     {func(c net.Conn) { c.Close() }, all},
-		"ended by them":    {func(c net.Conn) { c.(*net.TCPConn).CloseRead() }, beforeLogin},
-		"ended by the way": {func(c net.Conn) { c.(*net.TCPConn).CloseWrite() }, all},
-		"never answered":   {func(c net.Conn) { c.SetReadDeadline(time.Unix(1, 0)) }, all},
+		"closed by us":     {func(c *cutting) { c.Close() }, all},
+		"ended by them":    {func(c *cutting) { c.over = true }, beforeLogin},
+		"ended by the way": {func(c *cutting) { c.Conn.(*net.TCPConn).CloseWrite() }, all},
+		"never answered":   {func(c *cutting) { c.SetReadDeadline(time.Unix(1, 0)) }, all},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for at := range c.writes {
 				client := openWith(t, Config{
-					Brokers: []string{fake}, TLS: &tls.Config{RootCAs: pool},
+					Brokers: []string{fake}, TLS: fixed(&tls.Config{RootCAs: pool}),
 					SASL: SASL{Mechanism: "scram-sha-256", Username: "alice", Password: password(secret)},
 					Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 						conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-						return &cutting{conn, at, c.cut}, err
+						return &cutting{Conn: conn, writes: at, cut: c.cut}, err
 					},
 				})
 				if err := client.Probe(t.Context()); !errors.Is(err, ErrUnreachable) {
@@ -191,7 +200,7 @@ func TestWhatABrokerRefusesDoesNotMendItself(t *testing.T) {
 	secure := startFake(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}})).ListenAddrs()
 	scram := startFake(t, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "alice", secret)).ListenAddrs()
 	for name, cfg := range map[string]Config{
-		"the authority": {Brokers: secure, TLS: &tls.Config{RootCAs: strangers}},
+		"the authority": {Brokers: secure, TLS: fixed(&tls.Config{RootCAs: strangers})},
 		"the password":  {Brokers: scram, SASL: SASL{Mechanism: "scram-sha-256", Username: "alice", Password: password("wrong")}},
 		"the mechanism": {Brokers: scram, SASL: SASL{Mechanism: "plain", Username: "alice", Password: password(secret)}},
 	} {
@@ -229,7 +238,7 @@ func TestEveryWayToLogInWorks(t *testing.T) {
 			answers <- secret
 			c, err := Open(Config{
 				Brokers: fake.ListenAddrs(),
-				TLS:     &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}},
+				TLS:     fixed(&tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}}),
 				SASL: SASL{Mechanism: m.ours, Username: "alice", Password: func() string {
 					if len(answers) > 0 {
 						return <-answers

@@ -87,6 +87,7 @@ type Producer struct {
 	buffered int               // bytes of all records not yet settled
 	pending  int               // their number
 	closed   bool
+	doubted  time.Time     // when a broker last failed us: what is known of leaders from before is not good enough
 	drained  chan struct{} // closed when nothing is pending after Close began
 	trouble  troubles
 }

@@ -115,7 +115,7 @@ func (p *Producer) rule(b *batch, s stored) (over []*sending) {
 	case v == isUnsure:
 		b.unsure = true
 		p.failed(q, brokerError(s.code, q.topic.name, int(q.partition)))
-		p.look()
+		p.doubt()
 	case v == isForgotten:
 		p.rename(b)
 		p.failed(q, fmt.Errorf("going on under a new producer id: %w", brokerError(s.code, q.topic.name, int(q.partition))))
@@ -145,7 +145,7 @@ func (p *Producer) unanswered(b *batch, sent bool, err error) {
 		return // our own doing
 	}
 	p.failed(b.queue, err)
-	p.look()
+	p.doubt()
 }
 
 // settleAll ends a batch and returns the sendings that this settles. The lock is held.

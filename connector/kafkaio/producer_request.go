@@ -18,9 +18,8 @@ const produceVersion = 7
 // for all and encodes anew what must be the same bytes.
 type produceRequest struct {
 	gate
-	broker int32
-	id     int32
-	bytes  []byte // all of it
+	id    int32
+	bytes []byte // all of it
 }
 
 // produceAnswer is the body of an answer.
@@ -32,28 +31,17 @@ func (*produceRequest) ApiKey() protocol.ApiKey { return protocol.Produce } //no
 // ApiKey implements protocol.Message.
 func (*produceAnswer) ApiKey() protocol.ApiKey { return protocol.Produce } //nolint:revive // the interface's spelling
 
-// Broker implements protocol.BrokerMessage.
-func (r *produceRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
-	return protocol.Broker{ID: r.broker}, nil
-}
-
-// Required implements protocol.RawExchanger.
-func (*produceRequest) Required(map[protocol.ApiKey]int16) bool { return true }
-
-// RawExchange implements protocol.RawExchanger.
-func (r *produceRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	if err := r.begin(); err != nil {
+// exchange implements asked.
+func (r *produceRequest) exchange(c *conn) (protocol.Message, error) {
+	if _, err := c.Write(r.bytes); err != nil {
 		return nil, err
 	}
-	if _, err := rw.Write(r.bytes); err != nil {
-		return nil, err
-	}
-	size, err := answerSize(rw, maxAnswer)
+	size, err := answerSize(c, maxAnswer)
 	if err != nil {
 		return nil, err
 	}
 	body := make([]byte, size)
-	if _, err := io.ReadFull(rw, body); err != nil {
+	if _, err := io.ReadFull(c, body); err != nil {
 		return nil, err
 	}
 	if got := int32(binary.BigEndian.Uint32(body)); got != r.id {

@@ -2,7 +2,6 @@ package kafkaio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -10,6 +9,12 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/initproducerid"
 )
+
+// doubt makes the router look anew at who leads. The lock is held.
+func (p *Producer) doubt() {
+	p.doubted = time.Now()
+	p.look()
+}
 
 // look wakes the router. The lock may be held.
 func (p *Producer) look() {
@@ -75,7 +80,7 @@ func (p *Producer) discover(life context.Context) error {
 	for name := range p.topics {
 		names = append(names, name)
 	}
-	identified := p.id.known
+	identified, after := p.id.known, p.doubted
 	p.mu.Unlock()
 	if len(names) == 0 {
 		return nil
@@ -85,20 +90,17 @@ func (p *Producer) discover(life context.Context) error {
 			return err
 		}
 	}
-	view, err := p.c.view(ctx, names...)
+	topics, err := p.c.known(ctx, after, names...)
 	if err != nil {
-		if errors.Is(err, kafka.BrokerNotAvailable) {
-			p.c.refresh()
-		}
 		return err
 	}
-	return p.learn(life, names, view)
+	return p.learn(life, names, topics)
 }
 
 // identify asks for a producer id.
 func (p *Producer) identify(ctx context.Context) error {
 	// -1, -1: a new one. kafka-go's zeros would name an existing producer.
-	res, err := p.c.ask(ctx, anyBroker, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1, TransactionTimeoutMs: int32(answerPatience / time.Millisecond)})
+	res, err := p.c.ask(ctx, anyBroker, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1, TransactionTimeoutMs: int32(answerPatience / time.Millisecond)}, newestVersion, nil)
 	if err != nil {
 		return err
 	}
@@ -126,12 +128,12 @@ func (p *Producer) identify(ctx context.Context) error {
 }
 
 // learn takes in the layout and sends off what waited for it.
-func (p *Producer) learn(life context.Context, names []string, view clusterView) error {
+func (p *Producer) learn(life context.Context, names []string, topics map[string]topicView) error {
 	var over []*sending
 	var missing error
 	p.mu.Lock()
 	for _, name := range names {
-		t, seen := p.topics[name], view.topics[name]
+		t, seen := p.topics[name], topics[name]
 		switch {
 		case seen.err == 0 && len(seen.partitions) > 0:
 			if err := p.arrange(life, t, seen.partitions); err != nil {

@@ -3,11 +3,8 @@ package kafkaio
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"github.com/segmentio/kafka-go"
 )
 
 // Pauses of a queue after a failure double from the first to the last. The
@@ -94,7 +91,7 @@ func (s *sender) collect() (batches []*batch, pause time.Duration) {
 	clear(s.list[len(later):])
 	s.list = later
 	if len(batches) > 0 {
-		s.request = &produceRequest{broker: s.broker, id: correlation.Add(1)}
+		s.request = &produceRequest{id: correlation.Add(1)}
 	}
 	return batches, pause
 }
@@ -125,11 +122,8 @@ func (s *sender) exchange(ctx context.Context, batches []*batch) {
 	s.buffer = nil
 
 	bounded, cancel := context.WithTimeout(ctx, answerPatience)
-	res, err := s.p.c.transport.RoundTrip(bounded, s.p.c.addr, r)
+	res, err := s.p.c.ask(bounded, s.broker, r, newestVersion, &r.gate)
 	cancel()
-	if errors.Is(err, kafka.BrokerNotAvailable) {
-		s.p.c.refresh()
-	}
 	answer, _ := res.(*produceAnswer)
 	if s.p.conclude(r, batches, answer, err) {
 		s.buffer = r.bytes

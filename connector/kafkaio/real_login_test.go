@@ -19,8 +19,12 @@ func TestProbeTellsWhatApacheKafkaRefuses(t *testing.T) {
 	login := func(user, mechanism, pass string) SASL {
 		return SASL{Mechanism: mechanism, Username: user, Password: password(pass)}
 	}
-	trusting := func(certificates ...tls.Certificate) *tls.Config {
-		return &tls.Config{RootCAs: sasl.TLS.RootCAs, Certificates: certificates}
+	trusting := func(certificates ...tls.Certificate) func() (*tls.Config, error) {
+		cfg, err := sasl.TLS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fixed(&tls.Config{RootCAs: cfg.RootCAs, Certificates: certificates})
 	}
 	byName := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, sasl.Brokers[0])
@@ -30,7 +34,7 @@ func TestProbeTellsWhatApacheKafkaRefuses(t *testing.T) {
 		kind    error
 		setting string
 	}{
-		"an unknown authority":                     {Config{Brokers: sasl.Brokers, TLS: &tls.Config{RootCAs: strangers}, SASL: sasl.SASL}, ErrTLS, "KAFKA_TLS_CA_FILE"},
+		"an unknown authority":                     {Config{Brokers: sasl.Brokers, TLS: fixed(&tls.Config{RootCAs: strangers}), SASL: sasl.SASL}, ErrTLS, "KAFKA_TLS_CA_FILE"},
 		"a name that is not in the certificate":    {Config{Brokers: []string{"kafka.test:9092"}, TLS: trusting(), SASL: sasl.SASL, Dial: byName}, ErrTLS, "KAFKA_BROKERS"},
 		"plain text to a TLS listener":             {Config{Brokers: mtls.Brokers}, ErrTLS, "KAFKA_TLS: set it to true"},
 		"plain text and a login to a TLS listener": {Config{Brokers: sasl.Brokers, SASL: sasl.SASL}, ErrTLS, "KAFKA_TLS: set it to true"},

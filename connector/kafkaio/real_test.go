@@ -47,15 +47,16 @@ func via(t *testing.T, listener string) Config {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
-		cfg.TLS.RootCAs.AppendCertsFromPEM(authority)
-	}
-	if file := set["TLS_CERT_FILE"]; file != "" {
-		ours, err := tls.LoadX509KeyPair(file, set["TLS_KEY_FILE"])
-		if err != nil {
-			t.Fatal(err)
+		secure := &tls.Config{RootCAs: x509.NewCertPool()}
+		secure.RootCAs.AppendCertsFromPEM(authority)
+		if file := set["TLS_CERT_FILE"]; file != "" {
+			ours, err := tls.LoadX509KeyPair(file, set["TLS_KEY_FILE"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			secure.Certificates = []tls.Certificate{ours}
 		}
-		cfg.TLS.Certificates = []tls.Certificate{ours}
+		cfg.TLS = fixed(secure)
 	}
 	if set["SASL_MECHANISM"] != "" {
 		cfg.SASL = SASL{Mechanism: set["SASL_MECHANISM"], Username: set["SASL_USERNAME"], Password: password(set["SASL_PASSWORD"])}

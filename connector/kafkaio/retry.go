@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"github.com/segmentio/kafka-go"
 )
 
 // Pauses between attempts double from the first to the last.
@@ -48,9 +46,6 @@ func (c *Client) persist(ctx context.Context, try func() error) error {
 		}
 		if trouble == nil || !over(ctx) {
 			trouble = err // an attempt that ctx cut short tells nothing
-		}
-		if errors.Is(err, kafka.BrokerNotAvailable) {
-			c.refresh()
 		}
 		if ended := pause.wait(ctx); ended != nil {
 			return errors.Join(ended, trouble)

@@ -8,7 +8,6 @@ import (
 	"math"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/describegroups"
 )
 
@@ -48,7 +47,7 @@ func rightsOf(operations int32) (Rights, error) {
 // those that we may not even see are there, without any right. It waits for topics
 // that were created a moment ago no longer than Topics does.
 func (c *Client) Rights(ctx context.Context, topics ...string) (map[string]Rights, error) {
-	view, err := c.look(ctx, &metadataRequest{topics: topics, clientID: c.cfg.ClientID, rights: true})
+	view, err := c.look(ctx, &metadataRequest{topics: topics, rights: true})
 	if err != nil {
 		return nil, err
 	}
@@ -103,19 +102,12 @@ func (g *Group) operations(ctx context.Context) (int32, error) {
 // describe asks for the group's state and our rights once.
 func (g *Group) describe(ctx context.Context) (describegroups.ResponseGroup, error) {
 	var none describegroups.ResponseGroup
-	broker, err := g.whereabouts(ctx)
+	// Rights came with version 3, and kafka-go cannot read the answer of version 5.
+	res, err := g.ask(ctx, &describegroups.Request{Groups: []string{g.cfg.ID}, IncludeAuthorizedOperations: true}, 4, nil)
 	if err != nil {
 		return none, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	req := &describegroups.Request{Groups: []string{g.cfg.ID}, IncludeAuthorizedOperations: true}
-	res, err := g.c.transport.RoundTrip(ctx, g.c.addr, &inflexible{routed{Message: req, broker: broker, clientID: g.c.cfg.ClientID}})
-	if err != nil {
-		g.unreachable(err)
-		return none, err
-	}
-	described, ok := res.(*answer).Message.(*describegroups.Response)
+	described, ok := res.(*describegroups.Response)
 	if !ok || len(described.Groups) != 1 || described.Groups[0].GroupID != g.cfg.ID {
 		return none, fmt.Errorf("the broker's answer to DescribeGroups does not hold group %s alone", g.cfg.ID)
 	}
@@ -124,14 +116,4 @@ func (g *Group) describe(ctx context.Context) (describegroups.ResponseGroup, err
 		return none, cmp.Or(g.judge(code), fmt.Errorf("describing group %s: %w", g.cfg.ID, code))
 	}
 	return described.Groups[0], nil
-}
-
-// inflexible is a DescribeGroups before version 5, whose answer kafka-go cannot
-// read. Rights came with version 3.
-type inflexible struct{ routed }
-
-// Required implements protocol.RawExchanger.
-func (r *inflexible) Required(versions map[protocol.ApiKey]int16) bool {
-	r.version = min(versions[r.ApiKey()], 4)
-	return true
 }

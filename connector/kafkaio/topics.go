@@ -125,7 +125,7 @@ func (c *Client) createOnce(ctx context.Context, topics []NewTopic) error {
 		}
 		req.Topics = append(req.Topics, topic)
 	}
-	res, err := c.ask(ctx, view.controller, req)
+	res, err := c.ask(ctx, view.controller, req, newestVersion, nil)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (c *Client) TopicConfig(ctx context.Context, topic string) (map[string]stri
 	err := c.persist(ctx, func() error {
 		res, err := c.ask(ctx, anyBroker, &describeconfigs.Request{
 			Resources: []describeconfigs.RequestResource{{ResourceType: int8(kafka.ResourceTypeTopic), ResourceName: topic}},
-		})
+		}, newestVersion, nil)
 		if err != nil {
 			return err
 		}
