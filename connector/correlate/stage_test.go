@@ -276,9 +276,19 @@ func told(events []event) []string {
 	return short
 }
 
+// want compares the reports of each sendid, in their order. Those of different
+// sendids have none.
 func (s *stage) want(want ...string) {
 	s.t.Helper()
-	if got := told(s.reports()); !slices.Equal(got, want) {
+	bySendid := func(a, b string) int {
+		first, _, _ := strings.Cut(a, " ")
+		second, _, _ := strings.Cut(b, " ")
+		return strings.Compare(first, second)
+	}
+	got := told(s.reports())
+	slices.SortStableFunc(got, bySendid)
+	slices.SortStableFunc(want, bySendid)
+	if !slices.Equal(got, want) {
 		s.t.Fatalf("published\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
