@@ -109,7 +109,8 @@ func (m *metrics) prepare() {
 		sms.BlockedRecipient, sms.NumberNotAllowed, sms.ContentRejected, sms.MalformedRequest, sms.ProviderError,
 		sms.ProtocolError, sms.NetworkError, sms.Timeout, sms.Interrupted, sms.ValidityExpired, sms.RepeatedID,
 		sms.CancelledReason, sms.UnknownProviderCode, sms.InsufficientBalance, sms.AuthFailed, sms.AccountClosed,
-		sms.AccountSuspended, sms.IPNotAllowed, sms.RateLimited, sms.CapReached,
+		sms.AccountSuspended, sms.IPNotAllowed, sms.RateLimited, sms.CapReached, sms.Paused, sms.GatewayRefused,
+		sms.SignatureMissing,
 	}
 	for _, status := range statuses {
 		for _, reason := range reasons {
