@@ -61,7 +61,7 @@ var mutants = []mutant{
 		"connector/journal/follow.go", "e.status == sms.Unknown && s.resolved() {", "e.status == \"\" && s.resolved() {",
 	}}, crash("TestLateAnswerOfAZombieIsRevisedByTheOwner")},
 	{"commit before result", []edit{
-		{"connector/intake/partition.go", "\tif err := p.attempt(it); err != nil {", "\tp.cfg.Window.Finish(it.seq)\n\tif err := p.attempt(it); err != nil {"},
+		{"connector/intake/partition.go", "\twait, err := p.attempt(it)\n", "\tp.cfg.Window.Finish(it.seq)\n\twait, err := p.attempt(it)\n"},
 		{"connector/intake/partition.go", "\tp.cfg.Window.Finish(it.seq)\n\tif next", "\tif next"},
 	}, guard{folder: "connector/intake", tests: "TestAWorkThatFailsIsNotCommittedAndEndsThePartition"}},
 	{"no dedupe", []edit{{
@@ -149,10 +149,28 @@ var mutants = []mutant{
 	{"an early report dropped", []edit{{
 		"connector/correlate/partition.go", "\t\tp.out.add(p.fact(push.SendID, &fact{Kind: kindParked,", "\t\t_ = (p.fact(push.SendID, &fact{Kind: kindParked,",
 	}}, guard{folder: "connector/correlate", tests: "TestReportThatOvertakesItsSubmitIsMatched"}},
+	{"what waits keeps its goroutine", []edit{{
+		"connector/intake/partition.go", "\t\tp.park(it, wait)\n\t\treturn\n", "\t\ttime.Sleep(time.Until(wait.Until))\n",
+	}}, guard{folder: "connector/intake", tests: "TestWhatWaitsHoldsNoPlaceAndNobodyButItsOwnKey"}},
+	{"a wake-up of before the wait is lost", []edit{{
+		"connector/submit/event.go", "\t\te.mu.Unlock()\n\t\twake()\n", "\t\te.mu.Unlock()\n",
+	}}, guard{folder: "connector/submit", tests: "TestWhoWaitsForAnEventThatHasHappenedIsCalledAtOnce"}},
+	{"a stop drops nothing", []edit{{
+		"connector/intake/park.go", "\t\tw.item.drop()\n\t}\n", "\t}\n",
+	}}, guard{folder: "connector/intake", tests: "TestAStopDropsWhatWaitsAndForgetsIt"}},
+	{"one text's refusal holds the line", []edit{{
+		"connector/submit/line.go", "|| reopening || !l.passes() {", "|| reopening || v.cause == address {",
+	}}, guard{folder: "connector/submit", tests: "TestATextThatTheGatewayRefusesWhileOthersPassIsRejectedAndHoldsNobody"}},
+	{"a refusal of everything is blamed on each text", []edit{{
+		"connector/submit/line.go", "return l.rejected < refusedInRow && time.Since(l.passedAt) <= passedLately", "return true",
+	}}, guard{folder: "connector/submit", tests: "TestARefusalOfEverythingHoldsTheLineAndBurnsNothing"}},
+	{"throttling never holds the line", []edit{{
+		"connector/submit/line.go", "if reopening || l.busy >= busyInRow {", "if reopening && l.busy >= busyInRow {",
+	}}, guard{folder: "connector/submit", tests: "TestThrottlingInARowHoldsTheLineUnlessOthersPassBetween"}},
 	{"a number in a log line", []edit{{
 		"connector/command.go",
-		"\tresult, err := t.submit(ctx, history, guard)\n",
-		"\tt.log.Info(\"submitting\", \"to\", t.cmd.To)\n\tresult, err := t.submit(ctx, history, guard)\n",
+		"\tresult, wait, err := t.submit(ctx)\n",
+		"\tt.log.Info(\"submitting\", \"to\", t.cmd.To)\n\tresult, wait, err := t.submit(ctx)\n",
 	}}, guard{folder: "connector", tests: "TestNobodyWhoWatchesSeesANumberATextOrASecret"}},
 }
 
