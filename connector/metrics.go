@@ -87,6 +87,9 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 		metric.WithDescription("Age of the oldest fetched command that is not finished, by partition; 0 where there is none."))
 	errs[7] = err
 	errs[8] = c.newGauges(meter)
+	deleted, err := meter.Int64ObservableCounter("smsbridge.partition.deleted", metric.WithUnit("{record}"),
+		metric.WithDescription("Offsets of the command topic that were deleted before they were read, by partition, since it was assigned."))
+	errs = append(errs, err)
 	waiting, err := meter.Int64ObservableGauge("smsbridge.commands.waiting", metric.WithUnit("{command}"),
 		metric.WithDescription("Fetched commands that wait and hold nothing meanwhile, by what for: a reason of results, backoff or reopening."))
 	errs = append(errs, err)
@@ -116,6 +119,7 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			o.ObserveInt64(lag, p.Lag, partition)
 			o.ObserveInt64(inFlight, int64(p.InFlight), partition)
 			o.ObserveInt64(halted, oneIf(p.Halted), partition)
+			o.ObserveInt64(deleted, p.Deleted, partition)
 			o.ObserveFloat64(oldest, age(time.Time(p.Oldest)), partition)
 		}
 		if c.board != nil {
@@ -126,7 +130,7 @@ func (c *Connector) newMetrics(meter metric.Meter) (*metrics, error) {
 			}
 		}
 		return nil
-	}, consumed, running, generations, lag, inFlight, halted, oldest, held, waiting)
+	}, consumed, running, generations, lag, inFlight, halted, oldest, held, deleted, waiting)
 	return m, err
 }
 

@@ -58,13 +58,18 @@ func (o *owned) status() []telemetry.Partition {
 			continue
 		}
 		mark := p.window.Watermark()
-		list = append(list, telemetry.Partition{
+		status := telemetry.Partition{
 			Partition: id,
+			Deleted:   p.deleted.Load(),
 			Lag:       max(0, p.fetcher.HighWatermark()-mark),
 			InFlight:  p.window.Pending(),
 			Watermark: mark,
 			Oldest:    telemetry.Time(p.window.Oldest()),
-		})
+		}
+		if halt := p.unreadable.Load(); halt != nil {
+			halted(&status, halt)
+		}
+		list = append(list, status)
 	}
 	slices.SortFunc(list, func(a, b telemetry.Partition) int { return a.Partition - b.Partition })
 	return list
@@ -76,7 +81,12 @@ func (p *assigned) haltedStatus(err error) telemetry.Partition {
 		Partition: p.id, Lag: max(0, p.end.Load()-start), Watermark: start, Halted: true, Detail: telemetry.Text(err.Error()),
 	}
 	if halt, ok := errors.AsType[*journal.Halt](err); ok {
-		s.Reason, s.Detail, s.Remedy = telemetry.Text(halt.Reason), telemetry.Text(halt.Err.Error()), telemetry.Text(halt.Remedy())
+		halted(&s, halt)
 	}
 	return s
+}
+
+func halted(s *telemetry.Partition, h *journal.Halt) {
+	s.Halted = true
+	s.Reason, s.Detail, s.Remedy = telemetry.Text(h.Reason), telemetry.Text(h.Err.Error()), telemetry.Text(h.Remedy())
 }

@@ -82,6 +82,9 @@ type assigned struct {
 	window  *intake.Window    // likewise
 	intake  *intake.Partition // likewise
 	end     atomic.Int64      // of a halted partition, when last looked at
+
+	unreadable atomic.Pointer[journal.Halt] // nil: everything could be read
+	deleted    atomic.Int64                 // offsets that were gone before they were read
 }
 
 // serve works on the partitions of one generation until they are taken away,
@@ -213,7 +216,7 @@ func (c *Connector) prepareParts(tenure *journal.Tenure, ids []int) map[int]*ass
 		})
 		p.window = intake.NewWindow(p.ledger.Start(), mostWindow, max(windowBytes/len(ids), leastWindowBytes))
 		p.intake = intake.NewPartition(intake.Config{
-			Source: p.fetcher, Window: p.window, Pool: c.pool, Ordering: c.cfg.Ordering,
+			Source: &source{fetcher: p.fetcher, part: p, log: c.log}, Window: p.window, Pool: c.pool, Ordering: c.cfg.Ordering,
 			Ready: min(max(readyPerSubmit*c.cfg.Submit.MaxInFlight/len(ids), leastReady), mostReady),
 			Open:  func(rec kafkaio.Record) intake.Work { return c.open(p.ledger, rec) },
 		})

@@ -23,6 +23,9 @@ const (
 	// HaltOtherGroup: another group was active within the window. Two groups do
 	// not fence each other.
 	HaltOtherGroup HaltReason = "other_group"
+	// HaltCommands: a batch of the command topic can be read by nobody. What was read
+	// before it goes on.
+	HaltCommands HaltReason = "commands_unreadable"
 	// HaltNoPartition: the journal topic has fewer partitions than the command topic.
 	HaltNoPartition HaltReason = "missing_partition"
 )
@@ -34,6 +37,8 @@ func (r HaltReason) Remedy() string {
 		return "run the newer version again; if that cannot be: smsbridge journal accept-loss -partition N"
 	case HaltOtherGroup:
 		return "stop the other group; if this one takes its place: smsbridge journal adopt -from GROUP"
+	case HaltCommands:
+		return "find out who wrote it; to give the batch up, stop every instance and move the group's offset of this partition to where the next begins (kafka-consumer-groups --reset-offsets), which gives up what still waits before it too"
 	case HaltNoPartition:
 		return "give the journal topic as many partitions as the command topic"
 	default:

@@ -116,7 +116,7 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 					Partitions: []ReportPartition{{Partition: 1, Lag: 5, Parked: 2, Restoring: 9, Halted: "newer"}},
 				},
 				Spool:      &Spool{Bytes: 700, MaxBytes: 1000, Waiting: 2, OldestAt: Time(at), Failing: "the spool is full"},
-				Partitions: []Partition{{Partition: 3, Lag: 12, InFlight: 4, Watermark: 1000, Halted: true, Oldest: Time(at), Reason: "journal_end_lost", Detail: "it ends at 7", Remedy: "look"}},
+				Partitions: []Partition{{Partition: 3, Lag: 12, Deleted: 9, InFlight: 4, Watermark: 1000, Halted: true, Oldest: Time(at), Reason: "journal_end_lost", Detail: "it ends at 7", Remedy: "look"}},
 				Outcomes:   []Outcome{{Status: "accepted", Count: 5}, {Status: "expired", Reason: "rate_limited", Count: 1}},
 			}
 		}
@@ -133,7 +133,7 @@ func TestStatusTellsLineBalanceSpoolAndPartitions(t *testing.T) {
 		"spool":{"bytes":700,"max_bytes":1000,"waiting":2,"oldest_at":"2026-03-03T21:06:07.089Z","set_aside":0,"failing":"the spool is full","blocked":null},
 		"held":[{"by":"ann","reason":"wrong price","class":"marketing","since":"2026-03-03T21:06:07.089Z"}],
 		"reports":{"halted":null,"published":{"reports":3,"p50_ms":4,"p99_ms":2300},"final":null,"partitions":[{"partition":1,"lag":5,"parked":2,"restoring":9,"halted":"newer"}]},
-		"partitions":[{"partition":3,"lag":12,"in_flight":4,"watermark":1000,"halted":true,"oldest":"2026-03-03T21:06:07.089Z",
+		"partitions":[{"partition":3,"lag":12,"deleted":9,"in_flight":4,"watermark":1000,"halted":true,"oldest":"2026-03-03T21:06:07.089Z",
 			"reason":"journal_end_lost","detail":"it ends at 7","remedy":"look"}],
 		"outcomes":[{"status":"accepted","reason":null,"count":5},{"status":"expired","reason":"rate_limited","count":1}],"problems":[],
 		"ready":true,"not_ready":null}`

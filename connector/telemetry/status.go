@@ -113,10 +113,11 @@ type Partition struct {
 	InFlight  int   `json:"in_flight"` // records fetched and not finished
 	Watermark int64 `json:"watermark"` // every offset below it is finished
 	Halted    bool  `json:"halted"`
-	Oldest    Time  `json:"oldest"` // timestamp of the oldest command that is not finished
-	Reason    Text  `json:"reason"` // why it is halted, in one word
-	Detail    Text  `json:"detail"` // the same in a sentence
-	Remedy    Text  `json:"remedy"` // what an operator can do
+	Deleted   int64 `json:"deleted"` // offsets that retention or a person took away before they were read
+	Oldest    Time  `json:"oldest"`  // timestamp of the oldest command that is not finished
+	Reason    Text  `json:"reason"`  // why it is halted, in one word
+	Detail    Text  `json:"detail"`  // the same in a sentence
+	Remedy    Text  `json:"remedy"`  // what an operator can do
 }
 
 // Text is a text that may be unknown: the empty one is null in JSON.

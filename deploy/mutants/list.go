@@ -167,6 +167,12 @@ var mutants = []mutant{
 	{"throttling never holds the line", []edit{{
 		"connector/submit/line.go", "if reopening || l.busy >= busyInRow {", "if reopening && l.busy >= busyInRow {",
 	}}, guard{folder: "connector/submit", tests: "TestThrottlingInARowHoldsTheLineUnlessOthersPassBetween"}},
+	{"deleted commands end the membership", []edit{{
+		"connector/source.go", "ok && gone.Offset < gone.Start {", "ok && gone.Offset > gone.Start {",
+	}}, guard{folder: "connector", tests: "TestCommandsDeletedBeforeTheyWereReadArePassedOverAndHoldNobody"}},
+	{"an unreadable batch ends the membership", []edit{{
+		"connector/source.go", "\t\t<-ctx.Done()\n\t\treturn nil, context.Cause(ctx)\n", "\t\treturn nil, err\n",
+	}}, guard{folder: "connector", tests: "TestABatchThatNobodyCanReadHaltsItsPartitionAloneAndIsTold"}},
 	{"a number in a log line", []edit{{
 		"connector/command.go",
 		"\tresult, wait, err := t.submit(ctx)\n",
