@@ -15,15 +15,15 @@ type Event struct {
 // NewEvent returns one that did not happen yet.
 func NewEvent() *Event { return &Event{} }
 
-// Happen makes the event happen. Who waits is called before it returns, from this
+// Happen makes the event happen, the first time. Who waits is called before it returns, from this
 // goroutine, and must be quick.
 func (e *Event) Happen() {
 	e.mu.Lock()
 	waiting := e.waiting
-	e.happened, e.waiting = true, nil
-	if e.done != nil {
+	if !e.happened && e.done != nil {
 		close(e.done)
 	}
+	e.happened, e.waiting = true, nil
 	e.mu.Unlock()
 	for _, wake := range waiting {
 		wake()
