@@ -184,7 +184,7 @@ func (l *Line) leave(t *ticket, v verdict) {
 	case busy:
 		l.unsent = 0
 		l.busy++
-		if reopening || l.busy >= busyInRow {
+		if l.busy >= busyInRow {
 			l.hold(throttled, v)
 		}
 	case answered:
@@ -263,11 +263,16 @@ func (l *Line) blame(c cause, reason sms.Reason, err error) {
 	l.announce()
 }
 
-// reopen lets one submit through. After ambiguity the line still counts as held
+// reopen lets one submit through, or few. After ambiguity the line still counts as held
 // until that submit is answered, as nothing else proves anything; else an hour
 // of hanging would be told as a hundred openings. mu is held.
 func (l *Line) reopen() {
 	l.limit = 1
+	if l.cause == throttled {
+		// Nothing was sent by what is throttled, and one that is says nothing of others:
+		// as many are tried as it takes to hold the line again.
+		l.limit = busyInRow
+	}
 	if l.cause != ambiguity {
 		l.declareOpen()
 	}

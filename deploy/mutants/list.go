@@ -165,7 +165,7 @@ var mutants = []mutant{
 		"connector/submit/line.go", "return l.rejected < refusedInRow && time.Since(l.passedAt) <= passedLately", "return true",
 	}}, guard{folder: "connector/submit", tests: "TestARefusalOfEverythingHoldsTheLineAndBurnsNothing"}},
 	{"throttling never holds the line", []edit{{
-		"connector/submit/line.go", "if reopening || l.busy >= busyInRow {", "if reopening && l.busy >= busyInRow {",
+		"connector/submit/line.go", "\t\tif l.busy >= busyInRow {", "\t\tif l.busy < 0 {",
 	}}, guard{folder: "connector/submit", tests: "TestThrottlingInARowHoldsTheLineUnlessOthersPassBetween"}},
 	{"deleted commands end the membership", []edit{{
 		"connector/source.go", "ok && gone.Offset < gone.Start {", "ok && gone.Offset > gone.Start {",
