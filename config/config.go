@@ -46,18 +46,19 @@ type Kafka struct {
 
 // Topics names the topics.
 type Topics struct {
-	Prefix     string `envconfig:"TOPIC_PREFIX" default:"sms." desc:"begins the default of every topic below"`
-	Commands   string `envconfig:"TOPIC_COMMANDS" default:"${TOPIC_PREFIX}commands" desc:"in: what is to be sent"`
-	Results    string `envconfig:"TOPIC_RESULTS" default:"${TOPIC_PREFIX}results" desc:"out: the final result of every command"`
-	Reports    string `envconfig:"TOPIC_REPORTS" default:"${TOPIC_PREFIX}reports" desc:"out: delivery reports"`
-	Inbound    string `envconfig:"TOPIC_INBOUND" default:"${TOPIC_PREFIX}inbound" desc:"out: messages that phones sent to us (MO)"`
-	DeadLetter string `envconfig:"TOPIC_DEADLETTER" default:"${TOPIC_PREFIX}deadletter" desc:"out: what could not be read, raw"`
-	Account    string `envconfig:"TOPIC_ACCOUNT" default:"${TOPIC_PREFIX}account" desc:"out: balance and state of the line"`
-	Journal    string `envconfig:"TOPIC_JOURNAL" default:"${TOPIC_PREFIX}bridge.journal" desc:"internal: what was about to be submitted, and what came of it"`
-	Sendids    string `envconfig:"TOPIC_SENDIDS" default:"${TOPIC_PREFIX}bridge.sendids" desc:"internal: which command each sendid belongs to, and what its reports have told"`
-	Pushes     string `envconfig:"TOPIC_PUSHES" default:"${TOPIC_PREFIX}bridge.pushes" desc:"internal: delivery reports as the provider pushed them"`
-	Doubts     string `envconfig:"TOPIC_DOUBTS" default:"${TOPIC_PREFIX}bridge.doubts" desc:"internal: submits without an answer, which a report may explain; used with PROVIDER_EXCLUSIVE"`
-	Control    string `envconfig:"TOPIC_CONTROL" default:"${TOPIC_PREFIX}bridge.control" desc:"internal: what operators ordered to hold or to cancel"`
+	Prefix       string `envconfig:"TOPIC_PREFIX" default:"sms." desc:"begins the default of every topic below"`
+	Commands     string `envconfig:"TOPIC_COMMANDS" default:"${TOPIC_PREFIX}commands" desc:"in: what is to be sent"`
+	Results      string `envconfig:"TOPIC_RESULTS" default:"${TOPIC_PREFIX}results" desc:"out: the final result of every command"`
+	Reports      string `envconfig:"TOPIC_REPORTS" default:"${TOPIC_PREFIX}reports" desc:"out: delivery reports"`
+	Inbound      string `envconfig:"TOPIC_INBOUND" default:"${TOPIC_PREFIX}inbound" desc:"out: messages that phones sent to us (MO)"`
+	DeadLetter   string `envconfig:"TOPIC_DEADLETTER" default:"${TOPIC_PREFIX}deadletter" desc:"out: what could not be read, raw"`
+	Account      string `envconfig:"TOPIC_ACCOUNT" default:"${TOPIC_PREFIX}account" desc:"out: balance and state of the line"`
+	Journal      string `envconfig:"TOPIC_JOURNAL" default:"${TOPIC_PREFIX}bridge.journal" desc:"internal: what was about to be submitted, and what came of it"`
+	Sendids      string `envconfig:"TOPIC_SENDIDS" default:"${TOPIC_PREFIX}bridge.sendids" desc:"internal: which command each sendid belongs to, and what its reports have told"`
+	Pushes       string `envconfig:"TOPIC_PUSHES" default:"${TOPIC_PREFIX}bridge.pushes" desc:"internal: delivery reports as the provider pushed them"`
+	Doubts       string `envconfig:"TOPIC_DOUBTS" default:"${TOPIC_PREFIX}bridge.doubts" desc:"internal: submits without an answer, which a report may explain; used with PROVIDER_EXCLUSIVE"`
+	Suppressions string `envconfig:"TOPIC_SUPPRESSIONS" default:"${TOPIC_PREFIX}bridge.suppressions" desc:"internal: who gets no texts of a class"`
+	Control      string `envconfig:"TOPIC_CONTROL" default:"${TOPIC_PREFIX}bridge.control" desc:"internal: what operators ordered to hold or to cancel"`
 }
 
 // Provider says how texts are submitted.
@@ -144,6 +145,7 @@ type Inbound struct {
 	SystemExtensionLength Digits `envconfig:"MO_SYSTEM_EXTENSION_LENGTH" desc:"digits of the system's prefix in an extension, 0 to 20; the rest is the command's own. When empty, extensions are told as they came and not cut"`
 	OptOut                List   `envconfig:"MO_OPT_OUT" default:"T,TD,R,退订,拒收,STOP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT" desc:"words that ask for no more texts, separated by commas"`
 	OptIn                 List   `envconfig:"MO_OPT_IN" default:"订阅,恢复,开通,START,UNSTOP,SUBSCRIBE" desc:"words that ask for texts again"`
+	OptOutSuppress        List   `envconfig:"OPT_OUT_SUPPRESS" default:"marketing" desc:"classes that a person gets no more after opting out, until opting in again, separated by commas; none: an opt_out is told and changes nothing"`
 	Help                  List   `envconfig:"MO_HELP" default:"帮助,HELP,INFO" desc:"words that ask for help"`
 }
 

@@ -98,6 +98,7 @@ func (k *checker) topics(c *Topics) {
 		{"TOPIC_DEADLETTER", c.DeadLetter},
 		{"TOPIC_ACCOUNT", c.Account},
 		{"TOPIC_JOURNAL", c.Journal},
+		{"TOPIC_SUPPRESSIONS", c.Suppressions},
 		{"TOPIC_SENDIDS", c.Sendids},
 		{"TOPIC_PUSHES", c.Pushes},
 		{"TOPIC_CONTROL", c.Control},
@@ -227,6 +228,12 @@ func (k *checker) secret(s Secret, name string) {
 }
 
 func (k *checker) inbound(c *Inbound) {
+	none := slices.Equal(c.OptOutSuppress, List{"none"})
+	for _, class := range c.OptOutSuppress {
+		k.rule(none || slices.Contains([]string{"otp", "notice", "marketing"}, class), "holds something that is no class",
+			"list some of otp, notice, marketing, or write none", "OPT_OUT_SUPPRESS")
+	}
+	k.rule(len(c.OptOutSuppress) > 0, "names no class", "list some of otp, notice, marketing, or write none", "OPT_OUT_SUPPRESS")
 	first := make(map[string]string)
 	for _, n := range []struct {
 		variable string

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"smsbridge/codec"
+	"smsbridge/codec/sms"
 	"smsbridge/codec/wire"
 	"smsbridge/connector/caps"
 	"smsbridge/connector/control"
@@ -23,6 +24,7 @@ import (
 	"smsbridge/connector/provider"
 	"smsbridge/connector/push"
 	"smsbridge/connector/submit"
+	"smsbridge/connector/suppress"
 	"smsbridge/connector/telemetry"
 )
 
@@ -42,6 +44,7 @@ type Config struct {
 	OrphanAfter     time.Duration // a report waits so long for its sendid
 	Numbers         codec.Numbers // how outputs tell numbers; its key is that of every hash
 	PreviousKey     codec.HashKey // the key before; nil: none
+	OptOutSuppress  []sms.Class   // what a person's opt_out stops
 	StateDir        string        // local caches; may be deleted at any time; empty: in memory
 	BalanceInterval time.Duration
 	BalanceLow      float64
@@ -75,6 +78,7 @@ type Connector struct {
 	rate       *submit.Rate
 	caps       *caps.Caps // nil: there are none
 	board      *control.Board
+	suppressed *suppress.List
 	clues      *clues // nil: unmatched reports are no evidence
 	submitter  *submit.Submitter
 	pool       *intake.Pool
@@ -190,7 +194,12 @@ func (c *Connector) carryCommands(ctx context.Context) error {
 		return err
 	}
 	c.board.Follow()
+	suppressions := &suppress.Follower{List: c.suppressed, Client: c.kafka, Topic: c.cfg.Topics.Suppressions}
+	if err := suppressions.CatchUp(ctx); err != nil { // nobody who opted out is sent a text by a process that does not know it yet
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return suppressions.Run(ctx) })
 	if c.caps != nil {
 		if err := c.caps.CatchUp(ctx); err != nil {
 			return err
@@ -275,6 +284,8 @@ func (c *Connector) buildIntake() error {
 	cfg.Submit.Provider, cfg.Submit.Line, cfg.Submit.Rate, cfg.Submit.Group = c.provider, c.line, c.rate, cfg.Group
 	c.board = control.NewBoard(cfg.Log)
 	cfg.Submit.Orders = c.board
+	c.suppressed = suppress.NewList(cfg.Log, cfg.Numbers.Key, cfg.PreviousKey)
+	cfg.Submit.Suppressed = c.suppressed.Suppressed
 	if err := c.buildCaps(); err != nil {
 		return err
 	}

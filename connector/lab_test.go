@@ -36,6 +36,7 @@ var testTopics = Topics{
 	Commands: "t.commands", Results: "t.results", Reports: "t.reports",
 	Inbound: "t.inbound", DeadLetter: "t.deadletter", Account: "t.account",
 	Journal: "t.journal", Sendids: "t.sendids", Pushes: "t.pushes", Control: "t.control",
+	Suppressions: "t.suppressions",
 }
 
 // lab is a broker, a provider and whatever connectors a test starts between them.

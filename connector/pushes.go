@@ -8,6 +8,7 @@ import (
 	"smsbridge/connector/correlate"
 	"smsbridge/connector/kafkaio"
 	"smsbridge/connector/push"
+	"smsbridge/connector/suppress"
 )
 
 // pushes makes what the provider pushes durable: it is the sink of the public
@@ -26,6 +27,10 @@ func (p pushes) Keep(ctx context.Context, all ...push.Pushed) error {
 		}
 		for _, m := range one.Inbound {
 			messages = append(messages, p.c.events.inbound(m))
+			// With the message itself: a push is answered 200 when its suppression is
+			// durable too.
+			messages = append(messages, suppress.Desired(
+				p.c.cfg.Topics.Suppressions, p.c.cfg.Numbers.Key, p.c.cfg.OptOutSuppress, &m, len(one.Inbound) == 1)...)
 		}
 		if one.Unreadable != nil {
 			messages = append(messages, p.c.events.deadPush(one.Raw, one.Unreadable))

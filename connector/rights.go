@@ -70,9 +70,11 @@ func (t Topics) Tools(group string) []Tool {
 	}
 	look := Right{OpDescribe, OnGroup, group}
 	return []Tool{
-		{"explain", append(reads(t.Commands, t.Results, t.Reports, t.DeadLetter, t.Journal, t.Control, t.Account), look)},
+		{"explain", append(reads(t.Commands, t.Results, t.Reports, t.DeadLetter, t.Journal, t.Control, t.Account, t.Suppressions), look)},
 		{"pause, resume", []Right{{OpWrite, OnTopic, t.Control}}},
 		{"cancel", append(reads(t.Commands, t.Journal, t.Control), Right{OpWrite, OnTopic, t.Control}, look)},
+		{"suppress add, remove, import", []Right{{OpWrite, OnTopic, t.Suppressions}}},
+		{"suppress list", reads(t.Suppressions)},
 		{"audit", append(reads(t.Commands, t.Results, t.Journal), look)},
 		{"redrive", append(reads(t.Commands, t.Results), Right{OpWrite, OnTopic, t.Commands})},
 		{"journal status", append(reads(t.Commands, t.Journal), look)},

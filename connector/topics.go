@@ -26,6 +26,7 @@ func (r Roles) share(other Roles) bool {
 type Topics struct {
 	Commands, Results, Reports, Inbound, DeadLetter, Account string
 	Journal, Sendids, Pushes, Control                        string // internal
+	Suppressions                                             string // internal
 	Doubts                                                   string // internal; empty: others submit on the account too
 }
 
@@ -104,6 +105,10 @@ func (t Topics) List(k Kept) []Topic {
 			Least: keepOutputs, Lost: "what operators paused goes on, what they cancelled and still waits is submitted",
 		},
 	}
+	list = append(list, Topic{
+		Name: t.Suppressions, Read: Roles{Intake: true}, Write: Roles{Push: true}, Compact: true, Keep: keepOutputs,
+		Least: keepOutputs, Lost: "people who opted out are sent texts again",
+	})
 	if t.Doubts == "" {
 		return list
 	}

@@ -189,6 +189,7 @@ func topicsOf(c config.Config) connector.Topics {
 		Commands: c.Topics.Commands, Results: c.Topics.Results, Reports: c.Topics.Reports,
 		Inbound: c.Topics.Inbound, DeadLetter: c.Topics.DeadLetter, Account: c.Topics.Account,
 		Journal: c.Topics.Journal, Sendids: c.Topics.Sendids, Pushes: c.Topics.Pushes, Control: c.Topics.Control,
+		Suppressions: c.Topics.Suppressions,
 	}
 	if c.Provider.Exclusive {
 		t.Doubts = c.Topics.Doubts

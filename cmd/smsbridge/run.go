@@ -114,6 +114,7 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		OrphanAfter:     c.Reports.OrphanAfter,
 		Numbers:         codec.Numbers{Key: c.NumberKey(), Masked: c.Reports.OutputNumbers == "masked"},
 		PreviousKey:     c.PreviousNumberKey(),
+		OptOutSuppress:  classesOf(c.Inbound.OptOutSuppress),
 		StateDir:        c.Life.StateDir,
 		BalanceInterval: c.Balance.Interval,
 		BalanceLow:      c.Balance.Low,
@@ -148,6 +149,17 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		w.Create = &connector.NewTopics{Partitions: c.Kafka.TopicPartitions, Replicas: c.Kafka.TopicReplication}
 	}
 	return w, nil
+}
+
+// classesOf reads OPT_OUT_SUPPRESS, in which none stands for no class.
+func classesOf(list config.List) []sms.Class {
+	var classes []sms.Class
+	for _, class := range list {
+		if class != "none" {
+			classes = append(classes, sms.Class(class))
+		}
+	}
+	return classes
 }
 
 func keptOf(c config.Config) connector.Kept {

@@ -9,11 +9,12 @@ type Status string
 const (
 	Accepted          Status = "accepted"
 	PartiallyAccepted Status = "partially_accepted"
-	Rejected          Status = "rejected"  // the provider said no
-	Failed            Status = "failed"    // never reached the provider, attempts used up
-	Expired           Status = "expired"   // unsent
-	Cancelled         Status = "cancelled" // unsent
-	Unknown           Status = "unknown"   // may have been sent
+	Rejected          Status = "rejected"   // the provider said no
+	Failed            Status = "failed"     // never reached the provider, attempts used up
+	Expired           Status = "expired"    // unsent
+	Cancelled         Status = "cancelled"  // unsent
+	Suppressed        Status = "suppressed" // unsent, nobody of its recipients gets texts of its class
+	Unknown           Status = "unknown"    // may have been sent
 	Duplicate         Status = "duplicate"
 	Invalid           Status = "invalid" // the command could not be used
 )
@@ -40,6 +41,7 @@ const (
 	ValidityExpired     Reason = "validity_expired"
 	RepeatedID          Reason = "repeated_id"
 	CancelledReason     Reason = "cancelled"
+	SuppressedReason    Reason = "suppressed"
 	UnknownProviderCode Reason = "unknown_provider_code"
 	InsufficientBalance Reason = "insufficient_balance"
 	AuthFailed          Reason = "auth_failed"

@@ -102,13 +102,13 @@ func newMetrics(meter metric.Meter, line *Line, inFlight func() int) (*metrics, 
 func (m *metrics) prepare() {
 	statuses := []sms.Status{
 		sms.Accepted, sms.PartiallyAccepted, sms.Rejected, sms.Failed, sms.Expired,
-		sms.Cancelled, sms.Unknown, sms.Duplicate, sms.Invalid,
+		sms.Cancelled, sms.Suppressed, sms.Unknown, sms.Duplicate, sms.Invalid,
 	}
 	reasons := []sms.Reason{
 		"", sms.ValidationFailed, sms.ContentTooLong, sms.SignatureConflict, sms.InvalidRecipient,
 		sms.BlockedRecipient, sms.NumberNotAllowed, sms.ContentRejected, sms.MalformedRequest, sms.ProviderError,
 		sms.ProtocolError, sms.NetworkError, sms.Timeout, sms.Interrupted, sms.ValidityExpired, sms.RepeatedID,
-		sms.CancelledReason, sms.UnknownProviderCode, sms.InsufficientBalance, sms.AuthFailed, sms.AccountClosed,
+		sms.CancelledReason, sms.SuppressedReason, sms.UnknownProviderCode, sms.InsufficientBalance, sms.AuthFailed, sms.AccountClosed,
 		sms.AccountSuspended, sms.IPNotAllowed, sms.RateLimited, sms.CapReached, sms.Paused, sms.GatewayRefused,
 		sms.SignatureMissing,
 	}

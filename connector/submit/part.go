@@ -60,6 +60,8 @@ func (j *partRun) step(ctx, work context.Context) (*Wait, error) {
 			j.end(sms.Expired, j.lastReason(sms.ValidityExpired))
 		case errors.Is(err, errCancelled):
 			j.end(sms.Cancelled, sms.CancelledReason)
+		case errors.Is(err, errSuppressed):
+			j.end(sms.Suppressed, sms.SuppressedReason)
 		case errors.Is(err, errNotDurable), j.doubts == 0:
 			return nil, err
 		default:

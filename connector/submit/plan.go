@@ -140,6 +140,17 @@ func (s *Submitter) address(p *plan, to []string) {
 	}
 }
 
+// refuse refuses a recipient that the plan had taken.
+func (p *plan) refuse(to []string, number string, reason sms.Reason) {
+	for i, given := range to {
+		if digits, ok := wire.NormalizeNumber(given); ok && digits == number {
+			p.refused = append(p.refused, sms.Refusal{Index: i, Reason: reason})
+			slices.SortFunc(p.refused, func(a, b sms.Refusal) int { return a.Index - b.Index })
+			return
+		}
+	}
+}
+
 func (p *plan) bar(index, most int) {
 	if p.barred == nil {
 		p.barred = make([]bool, most)

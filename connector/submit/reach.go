@@ -26,6 +26,8 @@ func (j *partRun) ready(ctx context.Context) (*Wait, error) {
 	case order == Hold:
 		j.last = sms.Paused
 		return j.waitFor(sms.Paused, j.plan.expires, changed), nil
+	case j.suppressed():
+		return nil, errSuppressed
 	case time.Now().Before(j.notBefore):
 		return j.waitFor(j.resting, j.notBefore, changed), nil
 	}
@@ -45,6 +47,30 @@ func (j *partRun) ready(ctx context.Context) (*Wait, error) {
 		return &Wait{Until: j.plan.expires, On: events(turn, changed), For: sms.CapReached}, nil
 	}
 	return nil, nil
+}
+
+// suppressed refuses the recipients who get no texts of the class, and reports
+// whether nobody is left. It is asked before every attempt: who opts out while a
+// command waits is sent nothing any more. A second attempt is not made for fewer
+// people than the first, which may have reached them all.
+func (j *partRun) suppressed() bool {
+	suppressed := func(number string) bool { return j.config.Suppressed(j.cmd.Class, number) }
+	if j.config.Suppressed == nil || !slices.ContainsFunc(j.mobiles, suppressed) {
+		return false
+	}
+	if j.doubts > 0 {
+		return true
+	}
+	left := make([]string, 0, len(j.mobiles))
+	for _, number := range j.mobiles {
+		if suppressed(number) {
+			j.plan.refuse(j.cmd.To, number, sms.SuppressedReason)
+		} else {
+			left = append(left, number)
+		}
+	}
+	j.mobiles, j.outcome.Recipients = left, len(left)
+	return len(left) == 0
 }
 
 // waitFor gives up the place before the caps to those behind, who may have

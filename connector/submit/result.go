@@ -224,6 +224,8 @@ func detailOf(status sms.Status, reason sms.Reason) string {
 		return "not submitted: its validity ended while it waited; the reason says for what"
 	case sms.Cancelled:
 		return "not submitted: an operator cancelled it"
+	case sms.Suppressed:
+		return "not submitted: none of its recipients gets texts of its class; see smsbridge suppress"
 	case sms.Unknown:
 		return "may have been sent: the provider's answer was not received"
 	case sms.Invalid:

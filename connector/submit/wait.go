@@ -13,6 +13,9 @@ var errExpired = errors.New("validity expired")
 // errCancelled ends the way of a command that an operator cancelled.
 var errCancelled = errors.New("cancelled")
 
+// errSuppressed ends the way of a part of which nobody is to get the text.
+var errSuppressed = errors.New("suppressed")
+
 // enterGate takes a place in gate, a channel whose capacity is the number of
 // places.
 func enterGate(ctx context.Context, gate chan struct{}, until time.Time) error {

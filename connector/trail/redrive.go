@@ -28,7 +28,7 @@ type Selection struct {
 // again.
 func Redrivable(s sms.Status, includeUnknown bool) bool {
 	switch s {
-	case sms.Rejected, sms.Failed, sms.Expired, sms.Cancelled, sms.Invalid:
+	case sms.Rejected, sms.Failed, sms.Expired, sms.Cancelled, sms.Suppressed, sms.Invalid:
 		return true
 	case sms.Unknown:
 		return includeUnknown

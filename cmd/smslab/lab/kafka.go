@@ -117,7 +117,7 @@ func (t Topics) outputs() []string {
 func (t Topics) internal() []string {
 	return []string{
 		t.journal(), t.Prefix + "bridge.sendids", t.Prefix + "bridge.pushes",
-		t.Prefix + "bridge.doubts", t.Prefix + "bridge.control",
+		t.Prefix + "bridge.doubts", t.Prefix + "bridge.control", t.Prefix + "bridge.suppressions",
 	}
 }
 

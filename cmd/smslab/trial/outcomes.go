@@ -131,7 +131,7 @@ func (r *Result) untrue(carriedOut map[string]bool, untold int) string {
 		}
 	}
 	switch r.Status {
-	case "failed", "expired", "cancelled", "invalid":
+	case "failed", "expired", "cancelled", "suppressed", "invalid":
 		if untold > 0 && len(r.Parts) == 0 {
 			return "the provider carried a submission out"
 		}
