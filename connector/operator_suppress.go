@@ -60,3 +60,11 @@ func (o *Operator) Suppressions(ctx context.Context, class sms.Class) ([]suppres
 	})
 	return list, err
 }
+
+// KnowsSuppressions fails with suppress.ErrForeignKey where there are suppressions
+// under none of these keys: whoever adds others under the wrong key would keep the
+// connectors from starting.
+func (o *Operator) KnowsSuppressions(ctx context.Context, keys ...codec.HashKey) error {
+	list := suppress.Follower{List: suppress.NewList(o.cfg.Log, keys...), Client: o.kafka, Topic: o.cfg.Topics.Suppressions}
+	return list.CatchUp(ctx)
+}

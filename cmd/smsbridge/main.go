@@ -55,7 +55,7 @@ environment alone; run and check need all of it, every other command the Kafka s
 		subs: []*command{
 			runCommand(), checkCommand(), topicsCommand(), configCommand(),
 			explainCommand(), auditCommand(), redriveCommand(),
-			pauseCommand(), resumeCommand(), cancelCommand(), journalCommand(),
+			pauseCommand(), resumeCommand(), cancelCommand(), suppressCommand(), journalCommand(),
 			completionCommand(), versionCommand(),
 		},
 	}
