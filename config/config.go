@@ -102,6 +102,9 @@ type Commands struct {
 	ValidityMarketing time.Duration `envconfig:"VALIDITY_MARKETING" default:"24h" min:"1s" max:"8760h" desc:"the same for marketing"`
 	SendAtMax         time.Duration `envconfig:"SEND_AT_MAX" default:"168h" min:"1s" max:"8760h" desc:"how far ahead of its record's timestamp a send_at may lie; one further ahead is invalid"`
 	DedupeWindow      time.Duration `envconfig:"DEDUPE_WINDOW" default:"48h" min:"1s" max:"8760h" desc:"how long a command's id is remembered; not below the longest validity"`
+	QuietHours        string        `envconfig:"QUIET_HOURS" desc:"hours in which QUIET_CLASSES wait, such as 21:00-08:00; their validity runs on"`
+	QuietZone         string        `envconfig:"QUIET_ZONE" default:"Asia/Shanghai" desc:"time zone of QUIET_HOURS"`
+	QuietClasses      List          `envconfig:"QUIET_CLASSES" default:"marketing" desc:"classes that wait in QUIET_HOURS, separated by commas"`
 	NumberAllow       List          `envconfig:"NUMBER_ALLOW" desc:"numbers or their first digits, separated by commas; any other recipient is refused (for test environments)"`
 	CapPerMinute      int           `envconfig:"CAP_PER_MINUTE" default:"0" min:"0" max:"1000000000" desc:"recipients for the whole group in any 60 seconds; beyond it commands wait; 0 is unlimited"`
 	CapPerDay         int           `envconfig:"CAP_PER_DAY" default:"0" min:"0" max:"1000000000" desc:"the same in any 24 hours"`

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -85,6 +86,7 @@ var (
 	accountAlias = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	urlSafe      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 	phoneDigits  = regexp.MustCompile(`^[0-9]{1,20}$`)
+	hours        = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$`)
 )
 
 func (k *checker) topics(c *Topics) {
@@ -164,9 +166,22 @@ func (k *checker) commands(c *Config) {
 		"DEDUPE_WINDOW", "VALIDITY_OTP", "VALIDITY_NOTICE", "VALIDITY_MARKETING")
 	k.rule(c.Retry.Initial <= c.Retry.Max, "is longer than SMSBRIDGE_RETRY_MAX ("+shortDuration(c.Retry.Max)+")",
 		"shorten it or raise SMSBRIDGE_RETRY_MAX", "RETRY_INITIAL", "RETRY_MAX")
+	k.quiet(&c.Commands)
 	for _, number := range c.Commands.NumberAllow {
 		k.rule(phoneDigits.MatchString(number), "holds something else than digits",
 			"write numbers, or their first digits, as they are submitted: without +86", "NUMBER_ALLOW")
+	}
+}
+
+func (k *checker) quiet(c *Commands) {
+	begin, end, _ := strings.Cut(c.QuietHours, "-")
+	k.rule(c.QuietHours == "" || hours.MatchString(c.QuietHours) && begin != end, "is no span of a day",
+		"write it like 21:00-08:00, with four digits on both sides", "QUIET_HOURS")
+	_, err := time.LoadLocation(c.QuietZone)
+	k.rule(err == nil, "is no time zone that is known", "write it like Asia/Shanghai", "QUIET_ZONE")
+	for _, class := range c.QuietClasses {
+		k.rule(slices.Contains([]string{"otp", "notice", "marketing"}, class), "holds something that is no class",
+			"list some of otp, notice, marketing", "QUIET_CLASSES")
 	}
 }
 

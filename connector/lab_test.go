@@ -158,7 +158,7 @@ func (l *lab) config(addr string) Config {
 			Listen: addr, Auth: push.Auth{Mode: push.Static, Name: func() string { return "push" }, Password: func() string { return "secret" }},
 			Inbound: push.InboundAuth{Mode: push.Static, Name: func() string { return "push" }, Password: func() string { return "secret" }},
 			Ack:     "OK", Account: "default", Grace: time.Second, Log: log, Meter: noop.Meter{},
-			SystemExtensionLength: new(3), Keywords: wire.NewKeywords([]string{"T"}, nil, nil),
+			SystemExtensionLength: new(3), Keywords: wire.NewKeywords([]string{"T"}, []string{"START"}, nil),
 		},
 		Admin: telemetry.Admin{Listen: "127.0.0.1:0", Gatherer: prometheus.NewRegistry(), Log: log},
 		Log:   log, Meter: noop.Meter{},

@@ -29,6 +29,7 @@ func leastRights() []kfake.ACL {
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.sendids", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.pushes", kmsg.ACLOperationRead),
 		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.control", kmsg.ACLOperationRead),
+		permit(kmsg.ACLResourceTypeTopic, "sms.bridge.suppressions", kmsg.ACLOperationRead),
 	}
 	for _, topic := range topics[1 : len(topics)-1] {
 		rules = append(rules, permit(kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationWrite))
@@ -95,7 +96,7 @@ func TestCheckNamesEachMissingRightAndHowToGrantIt(t *testing.T) {
 
 func TestCheckNamesTopicsThatAreMissingOrHaveTooFewPartitions(t *testing.T) {
 	t.Parallel()
-	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes", "sms.bridge.control"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
+	broker := newBroker(t, kfake.SeedTopics(3, topics[0], topics[1], topics[3], topics[5], "sms.bridge.pushes", "sms.bridge.control", "sms.bridge.suppressions"), kfake.SeedTopics(2, "sms.bridge.sendids", "sms.reports", "sms.bridge.journal"))
 	lines := failed(t, "SMSBRIDGE_KAFKA_BROKERS="+broker)
 	for _, want := range []string{
 		"FAIL  topic sms.deadletter: does not exist; create it (smsbridge topics",

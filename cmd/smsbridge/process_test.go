@@ -36,7 +36,7 @@ const patience = 40 * time.Second
 // The secrets of every process here. No output may hold them.
 const secret = "canary"
 
-var topics = []string{"sms.commands", "sms.results", "sms.reports", "sms.inbound", "sms.deadletter", "sms.account", "sms.bridge.journal", "sms.bridge.sendids", "sms.bridge.pushes", "sms.bridge.control", "sms.bridge.suppressions"}
+var topics = []string{"sms.commands", "sms.results", "sms.reports", "sms.inbound", "sms.deadletter", "sms.account", "sms.bridge.journal", "sms.bridge.sendids", "sms.bridge.pushes", "sms.bridge.suppressions", "sms.bridge.control"}
 
 // process is a smsbridge of its own.
 type process struct {

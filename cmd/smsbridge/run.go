@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"time"
+	_ "time/tzdata" // QUIET_ZONE, in an image without the system's
 
 	"smsbridge/codec"
 	"smsbridge/codec/sms"
@@ -134,6 +135,7 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 			Retry: submit.Retry{
 				Initial: c.Retry.Initial, Max: c.Retry.Max, Multiplier: c.Retry.Multiplier, MaxAttempts: c.Retry.MaxAttempts,
 			},
+			Quiet:     quietOf(c.Commands),
 			OnUnknown: sms.OnUnknown(c.Commands.OnUnknown),
 			Validity: submit.Validity{
 				OTP: c.Commands.ValidityOTP, Notice: c.Commands.ValidityNotice, Marketing: c.Commands.ValidityMarketing,
@@ -149,6 +151,19 @@ func wired(c config.Config, watch *telemetry.Telemetry, log *slog.Logger) (conne
 		w.Create = &connector.NewTopics{Partitions: c.Kafka.TopicPartitions, Replicas: c.Kafka.TopicReplication}
 	}
 	return w, nil
+}
+
+// quietOf reads QUIET_*, which the configuration has judged.
+func quietOf(c config.Commands) submit.Quiet {
+	if c.QuietHours == "" {
+		return submit.Quiet{}
+	}
+	from, to, errHours := submit.ParseHours(c.QuietHours)
+	zone, errZone := time.LoadLocation(c.QuietZone)
+	if errHours != nil || errZone != nil {
+		panic("quiet hours that the configuration let pass")
+	}
+	return submit.Quiet{From: from, To: to, Zone: zone, Classes: classesOf(c.QuietClasses)}
 }
 
 // classesOf reads OPT_OUT_SUPPRESS, in which none stands for no class.

@@ -56,7 +56,7 @@ func TestTopicsGivesRightsToWhomeverItIsTold(t *testing.T) {
 		args []string
 		want string
 	}{
-		"the login":          {nil, `--allow-principal 'User:o'\''bob' --operation Read --topic sms.commands --topic sms.bridge.journal --topic sms.bridge.sendids --topic sms.bridge.pushes --topic sms.bridge.control --group 'a b' --group 'a b-correlate'`},
+		"the login":          {nil, `--allow-principal 'User:o'\''bob' --operation Read --topic sms.commands --topic sms.bridge.journal --topic sms.bridge.sendids --topic sms.bridge.pushes --topic sms.bridge.control --topic sms.bridge.suppressions --group 'a b' --group 'a b-correlate'`},
 		"somebody":           {[]string{"-principal", "User:CN=x,O=y"}, "--allow-principal User:CN=x,O=y --operation Write --topic sms.results "},
 		"who uses tools":     {[]string{"-tools-principal", "User:ops"}, "--allow-principal User:ops --operation Describe --group 'a b'"},
 		"an administrator's": {[]string{"-admin", "admin.properties"}, "--command-config admin.properties --add "},

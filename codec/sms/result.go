@@ -51,6 +51,7 @@ const (
 	RateLimited         Reason = "rate_limited"
 	CapReached          Reason = "cap_reached"
 	Paused              Reason = "paused"
+	QuietHours          Reason = "quiet_hours"
 	GatewayRefused      Reason = "gateway_refused"
 )
 

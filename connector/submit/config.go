@@ -23,6 +23,7 @@ type Config struct {
 	Rate     *Rate
 	Orders   Orders // of operators; nil: there are none
 	Caps     Caps   // nil: there are none
+	Quiet    Quiet  // hours in which some classes wait
 	// Suppressed reports whether a number, in digits as they are submitted, gets no
 	// texts of a class. It is asked before every request. Nil: nobody is.
 	Suppressed func(class sms.Class, digits string) bool

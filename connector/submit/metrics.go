@@ -109,7 +109,7 @@ func (m *metrics) prepare() {
 		sms.BlockedRecipient, sms.NumberNotAllowed, sms.ContentRejected, sms.MalformedRequest, sms.ProviderError,
 		sms.ProtocolError, sms.NetworkError, sms.Timeout, sms.Interrupted, sms.ValidityExpired, sms.RepeatedID,
 		sms.CancelledReason, sms.SuppressedReason, sms.UnknownProviderCode, sms.InsufficientBalance, sms.AuthFailed, sms.AccountClosed,
-		sms.AccountSuspended, sms.IPNotAllowed, sms.RateLimited, sms.CapReached, sms.Paused, sms.GatewayRefused,
+		sms.AccountSuspended, sms.IPNotAllowed, sms.RateLimited, sms.CapReached, sms.Paused, sms.QuietHours, sms.GatewayRefused,
 		sms.SignatureMissing,
 	}
 	for _, status := range statuses {

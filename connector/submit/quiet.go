@@ -36,7 +36,7 @@ func ParseHours(text string) (from, to time.Duration, err error) {
 // zero time where t is not in any. They begin at From and end at To of the wall
 // clock, so that they are an hour longer or shorter when clocks change within.
 func (q *Quiet) Until(class sms.Class, t time.Time) time.Time {
-	if q.From == q.To || !slices.Contains(q.Classes, class) {
+	if q.From == q.To || q.Zone == nil || !slices.Contains(q.Classes, class) {
 		return time.Time{}
 	}
 	// Those that began yesterday may last until today.

@@ -2,6 +2,7 @@ package submit
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"smsbridge/codec/sms"
@@ -88,5 +89,38 @@ func TestQuietHoursAreWrittenInOneWay(t *testing.T) {
 		if _, _, err := ParseHours(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
+	}
+}
+
+func TestWhatComesInQuietHoursWaitsForTheirEndOrItsOwn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		class    sms.Class
+		validity time.Duration
+		want     time.Duration // until the submit; -1: never
+	}{
+		"another class":            {sms.Notice, 24 * time.Hour, 0},
+		"valid longer":             {sms.Marketing, 24 * time.Hour, 8 * time.Hour},
+		"its validity ends before": {sms.Marketing, time.Hour, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // begins at midnight UTC
+				l := newLab(t, accepts, healthy, func(c *Config) {
+					c.Validity.Marketing = tc.validity
+					c.Quiet = Quiet{From: 21 * time.Hour, To: 8 * time.Hour, Zone: time.UTC, Classes: []sms.Class{sms.Marketing}}
+				})
+				cmd := command(1)
+				cmd.Class = tc.class
+				r := l.must(t, cmd)
+				if tc.want < 0 {
+					if r.Status != sms.Expired || r.Reason != sms.QuietHours || l.posts() != 0 {
+						t.Errorf("%s, %s, %d requests", r.Status, r.Reason, l.posts())
+					}
+					return
+				}
+				if r.Status != sms.Accepted || l.submittedAt()[0] != tc.want {
+					t.Errorf("%s, %s after %v", r.Status, r.Reason, l.submittedAt())
+				}
+			})
+		})
 	}
 }

@@ -20,6 +20,7 @@ func (j *partRun) ready(ctx context.Context) (*Wait, error) {
 		return nil, err
 	}
 	order, changed := j.order()
+	quiet := j.config.Quiet.Until(j.cmd.Class, time.Now())
 	switch {
 	case order == Cancel:
 		return nil, errCancelled
@@ -28,6 +29,9 @@ func (j *partRun) ready(ctx context.Context) (*Wait, error) {
 		return j.waitFor(sms.Paused, j.plan.expires, changed), nil
 	case j.suppressed():
 		return nil, errSuppressed
+	case !quiet.IsZero():
+		j.last = sms.QuietHours
+		return j.waitFor(sms.QuietHours, quiet, changed), nil
 	case time.Now().Before(j.notBefore):
 		return j.waitFor(j.resting, j.notBefore, changed), nil
 	}

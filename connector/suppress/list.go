@@ -152,13 +152,11 @@ func (l *List) set(s Suppression, suppressed bool) {
 	if suppressed {
 		now = old | bit
 	}
-	switch {
-	case now == old:
+	if now == old {
 		return
-	case now == 0:
+	}
+	if l.people[person] = now; now == 0 {
 		delete(l.people, person)
-	default:
-		l.people[person] = now
 	}
 	if suppressed {
 		l.count.Add(1)

@@ -173,6 +173,12 @@ var mutants = []mutant{
 	{"an unreadable batch ends the membership", []edit{{
 		"connector/source.go", "\t\t<-ctx.Done()\n\t\treturn nil, context.Cause(ctx)\n", "\t\treturn nil, err\n",
 	}}, guard{folder: "connector", tests: "TestABatchThatNobodyCanReadHaltsItsPartitionAloneAndIsTold"}},
+	{"an opt-out is told and changes nothing", []edit{{
+		"connector/submit/reach.go", "\tcase j.suppressed():", "\tcase j.suppressed() && j.cmd == nil:",
+	}}, guard{folder: "connector", tests: "TestWhoOptsOutGetsNoMoreTextsOfTheClassUntilOptingInAgain"}},
+	{"suppressions under another key are passed over", []edit{{
+		"connector/suppress/list.go", "\tif len(l.foreign) == 0 {", "\tif len(l.foreign) >= 0 {",
+	}}, guard{folder: "connector/suppress", tests: "TestSuppressionsUnderAnUnknownKeyAreAnErrorThatNamesTheKeyButNotTheSecret"}},
 	{"a number in a log line", []edit{{
 		"connector/command.go",
 		"\tresult, wait, err := t.submit(ctx)\n",
