@@ -170,9 +170,6 @@ var mutants = []mutant{
 	{"deleted commands end the membership", []edit{{
 		"connector/source.go", "ok && gone.Offset < gone.Start {", "ok && gone.Offset > gone.Start {",
 	}}, guard{folder: "connector", tests: "TestCommandsDeletedBeforeTheyWereReadArePassedOverAndHoldNobody"}},
-	{"an unreadable batch ends the membership", []edit{{
-		"connector/source.go", "\t\t<-ctx.Done()\n\t\treturn nil, context.Cause(ctx)\n", "\t\treturn nil, err\n",
-	}}, guard{folder: "connector", tests: "TestABatchThatNobodyCanReadHaltsItsPartitionAloneAndIsTold"}},
 	{"an opt-out is told and changes nothing", []edit{{
 		"connector/submit/reach.go", "\tcase j.suppressed():", "\tcase j.suppressed() && j.cmd == nil:",
 	}}, guard{folder: "connector", tests: "TestWhoOptsOutGetsNoMoreTextsOfTheClassUntilOptingInAgain"}},
