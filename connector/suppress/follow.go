@@ -94,9 +94,12 @@ func All(ctx context.Context, client *kafkaio.Client, topic string, take func(Su
 // hold a record that is another one's text, so nothing is lifted by it, nor by a
 // message that can be read in two ways; an opt_out counts either way.
 func Desired(topic string, key codec.HashKey, classes []sms.Class, m *sms.Inbound, alone bool) []kafkaio.Message {
+	if m.Keyword != sms.OptOut && m.Keyword != sms.OptIn {
+		return nil
+	}
+	person := PersonOf(key, m.From)
 	var messages []kafkaio.Message
 	for _, class := range classes {
-		person := PersonOf(key, m.From)
 		switch {
 		case m.Keyword == sms.OptOut:
 			messages = append(messages, AddRecord(topic, key, Suppression{Class: class, Person: person, At: m.ReceivedAt, By: ByPerson}))

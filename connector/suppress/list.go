@@ -23,7 +23,8 @@ var ErrForeignKey = errors.New("there are suppressions under another NUMBER_HASH
 type List struct {
 	log   *slog.Logger
 	keys  []codec.HashKey
-	count atomic.Int64 // of people and classes, so that an empty list costs no HMAC
+	known map[string]bool // fingerprints of keys
+	count atomic.Int64    // of people and classes, so that an empty list costs no HMAC
 
 	mu      sync.RWMutex
 	people  map[short]uint8   // which classes are suppressed, by their bits
@@ -52,10 +53,11 @@ func bitOf(class sms.Class) uint8 {
 // NewList returns an empty list that recognises people by these keys, that of
 // today first. Empty keys are left out.
 func NewList(log *slog.Logger, keys ...codec.HashKey) *List {
-	l := &List{log: log}
+	l := &List{log: log, known: make(map[string]bool)}
 	for _, key := range keys {
 		if len(key) > 0 {
 			l.keys = append(l.keys, key)
+			l.known[key.Fingerprint()] = true
 		}
 	}
 	l.forget()
@@ -118,8 +120,7 @@ func (l *List) apply(rec *kafkaio.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forgetForeign(string(rec.Key))
-	known := key == "" || slices.ContainsFunc(l.keys, func(k codec.HashKey) bool { return k.Fingerprint() == key })
-	if rec.Value == nil || known {
+	if rec.Value == nil || key == "" || l.known[key] {
 		l.set(s, rec.Value != nil)
 		return nil
 	}
